@@ -1,0 +1,5 @@
+"""Latent-variable regression."""
+
+from spectral_fast.cross_decomposition._pls import PLSRegression
+
+__all__ = ["PLSRegression"]

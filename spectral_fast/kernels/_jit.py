@@ -1,0 +1,233 @@
+"""The one place that decides how a kernel is compiled and how it runs.
+
+A kernel is one Python function compiled twice, serially and with its ``prange``
+loops on all threads. Each call picks one of the two:
+
+- serial where the work would not pay for waking and joining the threads;
+- serial in a forked child, because GNU OpenMP kills a child that enters a
+  parallel region after its parent did;
+- serial while another Python thread runs a parallel kernel, because the
+  ``workqueue`` threading layer aborts the process on a second entry and the
+  other layers would only share the same cores;
+- serial where Numba has one thread, as in joblib's workers;
+- parallel otherwise.
+
+Both compilations add floating-point numbers in the same order, so the choice
+never shows in a result.
+"""
+
+import contextlib
+import functools
+import inspect
+import logging
+import os
+import threading
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numba
+import numpy as np
+
+__all__ = ["Kernel", "get_num_threads", "helper", "kernel", "set_num_threads", "thread_limit", "warm_up"]
+
+_log = logging.getLogger(__name__)
+
+#: Least work, in elementary operations on array elements, for which a parallel
+#: run is worth its barrier (about 20 µs idle, milliseconds on a busy machine).
+MIN_PARALLEL_WORK = 1_000_000
+
+#: Only explicit ``prange`` loops run in parallel: Numba's own conversion of
+#: array expressions and reductions would make results depend on the threads.
+_PRANGE_ONLY = {
+    "comprehension": False,
+    "reduction": False,
+    "inplace_binop": False,
+    "setitem": False,
+    "numpy": False,
+    "stencil": False,
+    "fusion": False,
+    "prange": True,
+}
+
+#: Flags a kernel may name. ``nnan`` and ``ninf`` are not among them: NaN and
+#: infinity must come through.
+_FASTMATH = frozenset({"nsz", "arcp", "contract", "reassoc", "afn"})
+
+_kernels: list["Kernel"] = []
+_parallel_region = threading.Lock()
+_forked = False
+
+
+def _mark_forked() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)
+
+
+def _njit(function: Callable, *, parallel: bool, fastmath: frozenset[str]) -> Callable:
+    unknown = fastmath - _FASTMATH
+    if unknown:
+        raise ValueError(f"fastmath flags {sorted(unknown)} are not among {sorted(_FASTMATH)}")
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": set(fastmath) or False,
+        "parallel": dict(_PRANGE_ONLY) if parallel else False,
+    }
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:  # no directory is writable
+        _log.info("%s is compiled in memory only: %s", function.__qualname__, error)
+        return numba.njit(cache=False, **options)(function)
+
+
+def _renamed(function: types.FunctionType, suffix: str) -> types.FunctionType:
+    """Copy `function` under another name: Numba's disk cache is keyed by name, not by options."""
+    copy = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__
+    )
+    copy.__qualname__ = f"{function.__qualname__}{suffix}"
+    copy.__module__ = function.__module__
+    return copy
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    if not array.flags.writeable:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+class Kernel:
+    """A function compiled serially and in parallel; calling it runs the better one.
+
+    Array arguments reach the compiled code read-only unless their parameter's
+    name starts with ``out`` or ``work``. A kernel thus cannot change its input,
+    and read-only memory maps need no compilation of their own.
+
+    Parameters
+    ----------
+    function : function
+        The Python source, kept as `py_func`.
+    work : callable
+        Takes the call's arguments, returns the number of elementary operations.
+    examples : callable
+        Returns argument tuples, one for each type signature in use.
+    fastmath : frozenset of str
+        LLVM flags of both compilations.
+    """
+
+    def __init__(
+        self,
+        function: types.FunctionType,
+        work: Callable[..., float],
+        examples: Callable[[], Iterable[tuple]],
+        fastmath: frozenset[str],
+    ):
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self.serial = _njit(function, parallel=False, fastmath=fastmath)
+        self.parallel = _njit(_renamed(function, "_parallel"), parallel=True, fastmath=fastmath)
+        self._work = work
+        self._examples = examples
+        self._is_input = tuple(
+            not name.startswith(("out", "work")) for name in inspect.signature(function).parameters
+        )
+
+    def __call__(self, *args: Any) -> Any:
+        """Run on `args`, in parallel where that is safe and pays."""
+        args = self._protect(args)
+        if _forked or self._work(*args) < MIN_PARALLEL_WORK or get_num_threads() == 1:
+            return _despite_full_disk(self.serial, *args)
+        if not _parallel_region.acquire(blocking=False):
+            return _despite_full_disk(self.serial, *args)
+        try:
+            return _despite_full_disk(self.parallel, *args)
+        finally:
+            _parallel_region.release()
+
+    def warm_up(self) -> None:
+        """Compile both versions for every signature in use, or load them from disk."""
+        for args in self._examples():
+            signature = tuple(map(numba.typeof, self._protect(args)))
+            for function in (self.serial, self.parallel):
+                if hasattr(function, "compile"):  # a plain function under NUMBA_DISABLE_JIT
+                    _despite_full_disk(function.compile, signature)
+
+    def _protect(self, args: tuple) -> tuple:
+        return tuple(
+            _read_only(arg) if is_input and isinstance(arg, np.ndarray) else arg
+            for arg, is_input in zip(args, self._is_input, strict=True)
+        )
+
+
+def _despite_full_disk(function: Callable, *args: Any) -> Any:
+    """Call `function`; where Numba compiled it but could not save the result, call it again."""
+    try:
+        return function(*args)
+    except OSError as error:
+        _log.info("compiled code could not be saved: %s", error)
+        return function(*args)
+
+
+def kernel(
+    *,
+    work: Callable[..., float],
+    examples: Callable[[], Iterable[tuple]],
+    fastmath: Iterable[str] = (),
+) -> Callable[[Callable], Kernel]:
+    """Make a function a `Kernel`; see there for the parameters."""
+
+    def decorate(function: Callable) -> Kernel:
+        made = Kernel(function, work, examples, frozenset(fastmath))  # type: ignore[arg-type]
+        _kernels.append(made)
+        return made
+
+    return decorate
+
+
+def helper(*, fastmath: Iterable[str] = ()) -> Callable[[Callable], Callable]:
+    """Compile a serial function for use inside the kernels of the same file.
+
+    The same file, because Numba recompiles a cached kernel when its own file
+    changes and at no other time.
+    """
+    return functools.partial(_njit, parallel=False, fastmath=frozenset(fastmath))
+
+
+def warm_up() -> None:
+    """Compile every kernel, or load it from disk."""
+    for each in _kernels:
+        each.warm_up()
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that parallel kernels use in this Python thread."""
+    return numba.get_num_threads()
+
+
+def set_num_threads(n_threads: int) -> None:
+    """Set the number of threads that parallel kernels use in this Python thread.
+
+    Parameters
+    ----------
+    n_threads : int
+        From 1 (always serial) to ``numba.config.NUMBA_NUM_THREADS``.
+    """
+    numba.set_num_threads(n_threads)
+
+
+@contextlib.contextmanager
+def thread_limit(n_threads: int) -> Iterator[None]:
+    """Use at most `n_threads` threads inside a ``with`` block."""
+    before = get_num_threads()
+    set_num_threads(min(n_threads, before))
+    try:
+        yield
+    finally:
+        set_num_threads(before)
