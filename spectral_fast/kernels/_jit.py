@@ -34,8 +34,9 @@ __all__ = ["Kernel", "get_num_threads", "helper", "kernel", "set_num_threads", "
 _log = logging.getLogger(__name__)
 
 #: Least work, in elementary operations on array elements, for which a parallel
-#: run is worth its barrier (about 20 µs idle, milliseconds on a busy machine).
-MIN_PARALLEL_WORK = 1_000_000
+#: run is worth its barrier: about half a millisecond of serial work. The barrier
+#: takes 20 µs on an idle machine and milliseconds on a busy one.
+MIN_PARALLEL_WORK = 5_000_000
 
 #: Only explicit ``prange`` loops run in parallel: Numba's own conversion of
 #: array expressions and reductions would make results depend on the threads.

@@ -1,0 +1,1 @@
+nipals=None
