@@ -1,0 +1,87 @@
+"""What the row-wise transformers share."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """A transformer that treats each spectrum by itself.
+
+    A subclass writes the result for validated C-contiguous `X` in `_apply` and,
+    where it learns something from the calibration set, extends `_learn`.
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters and the spectra, and learn what the method needs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not suit the spectra, or X holds NaN or infinity.
+        """
+        self._learn(self._validate(X, reset=True))
+        return self
+
+    def transform(self, X):
+        """Return the treated spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row; float32 stays float32, everything else becomes float64.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features)
+            A new array; X is not changed.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of channels than in `fit`, or holds NaN or infinity.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        out = np.empty_like(X)
+        self._apply(X, out)
+        return out
+
+    def _validate(self, X, reset):
+        return validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), order="C")
+
+    def _learn(self, X):
+        """Check the parameters against `X`; a method with a state sets it here."""
+
+    def _apply(self, X, out):
+        raise NotImplementedError
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class StatelessRowTransformer(RowTransformer):
+    """A row transformer that learns nothing, so that `transform` works without `fit`."""
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
