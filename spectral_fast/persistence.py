@@ -1,0 +1,252 @@
+"""Fitted calibrations as files.
+
+A model file is a zip archive of two members: ``meta.json`` tells what the model
+needs and how well it did, ``pipeline.joblib`` is the fitted scikit-learn
+Pipeline. The versions in ``meta.json`` are checked before anything is unpickled.
+
+.. warning::
+   Unpickling runs code that the file names. Load only model files from people
+   you trust.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import io
+import json
+import os
+import platform
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import sklearn
+from sklearn.pipeline import Pipeline
+
+import spectral_fast
+from spectral_fast.tables import SpectralTable
+
+__all__ = ["SUFFIX", "Model", "align", "load_model", "replacing", "save_model"]
+
+SUFFIX = ".spectral"
+
+_FORMAT = 1
+_MENTIONED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A fitted calibration and what is known of it.
+
+    Attributes
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Predicts from spectra of shape (n_samples, n_channels).
+    meta : dict
+        ``format``, ``spectral_fast``, ``scikit-learn``, ``numpy``, ``python``
+        (versions), ``created`` (UTC, ISO 8601), ``channels``, ``axis``,
+        ``axis_unit``, ``target``, ``figures_of_merit``.
+    """
+
+    pipeline: Pipeline
+    meta: dict[str, Any]
+
+
+def save_model(
+    path: str | Path,
+    pipeline: Pipeline,
+    *,
+    channels: Sequence[str],
+    axis: Sequence[float] | np.ndarray,
+    axis_unit: str = "",
+    target: str,
+    figures_of_merit: Mapping[str, float],
+) -> None:
+    """Write a fitted pipeline and its description to one file.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write, by custom with the suffix ``.spectral``. An existing file
+        is replaced once the new one is complete.
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted on spectra whose channels are `channels`.
+    channels : sequence of str, length n_channels
+        Channel names.
+    axis : array-like of shape (n_channels,)
+        Channel positions, in `axis_unit`.
+    axis_unit : str, default=""
+        Unit of `axis`, such as ``"nm"``.
+    target : str
+        Name of the predicted quantity.
+    figures_of_merit : mapping of str to float
+        Cross-validated figures such as ``{"rmsecv": 0.52}``.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import Pipeline
+    >>> from spectral_fast.persistence import load_model, save_model
+    >>> pipeline = Pipeline([("model", Ridge())]).fit(np.eye(3), [1.0, 2.0, 3.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "fat.spectral")
+    ...     save_model(path, pipeline, channels=["850", "852", "854"], axis=[850, 852, 854],
+    ...                axis_unit="nm", target="fat", figures_of_merit={"rmsecv": 0.5})
+    ...     model = load_model(path)
+    >>> model.meta["target"]
+    'fat'
+    >>> model.pipeline.predict(np.eye(3)).round(2)
+    array([1.5, 2. , 2.5])
+    """
+    meta = {
+        "format": _FORMAT,
+        **_versions(),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "channels": list(channels),
+        "axis": np.asarray(axis, dtype=float).tolist(),
+        "axis_unit": axis_unit,
+        "target": target,
+        "figures_of_merit": dict(figures_of_merit),
+    }
+    pickled = io.BytesIO()
+    joblib.dump(pipeline, pickled)
+    with (
+        replacing(path) as staged,
+        zipfile.ZipFile(staged, "w", compression=zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr("meta.json", json.dumps(meta, indent=1, ensure_ascii=False))
+        archive.writestr("pipeline.joblib", pickled.getvalue())
+
+
+def load_model(path: str | Path) -> Model:
+    """Read a file that `save_model` wrote.
+
+    Unpickling runs code that the file names: load only files from people you
+    trust.
+
+    Parameters
+    ----------
+    path : str or Path
+        A model file.
+
+    Returns
+    -------
+    model : Model
+        The fitted pipeline and its description.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a model file, is damaged, or was written by a version
+        of spectral_fast or scikit-learn whose models this one cannot be trusted
+        to run alike.
+    OSError
+        If the file cannot be read.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            meta = json.loads(archive.read("meta.json"))
+            _check_versions(path, meta)
+            pickled = archive.read("pipeline.joblib")
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} is not a model file of spectral_fast, or it is damaged. Use the "
+            f"model{SUFFIX} that 'spectral-fast search' wrote."
+        ) from error
+    return Model(pipeline=joblib.load(io.BytesIO(pickled)), meta=meta)
+
+
+def align(model: Model, table: SpectralTable) -> np.ndarray:
+    """Return the table's spectra on the channels of the model, in its order.
+
+    Channels are the same where their positions are equal, however the two files
+    write them (``850``, ``850.0``, ``"850 nm"``). Channels that the model does
+    not use are left out.
+
+    Parameters
+    ----------
+    model : Model
+        The calibration.
+    table : SpectralTable
+        Spectra to predict.
+
+    Returns
+    -------
+    spectra : ndarray of shape (n_samples, n_channels)
+        Input for ``model.pipeline.predict``.
+
+    Raises
+    ------
+    ValueError
+        If the table lacks channels of the model, or states another unit.
+    """
+    unit = model.meta["axis_unit"]
+    if unit and table.axis_unit and unit != table.axis_unit:
+        raise ValueError(
+            f"The model's channels are in {unit}, the table's in {table.axis_unit}. "
+            "Convert the table's axis and interpolate its spectra onto the model's channels."
+        )
+    column = {position: i for i, position in enumerate(table.axis.tolist())}
+    missing = [
+        name
+        for name, position in zip(model.meta["channels"], model.meta["axis"], strict=True)
+        if position not in column
+    ]
+    if missing:
+        shown = ", ".join(repr(name) for name in missing[:_MENTIONED])
+        more = f" and {len(missing) - _MENTIONED} more" if len(missing) > _MENTIONED else ""
+        raise ValueError(
+            f"The table lacks {len(missing)} of the model's {len(model.meta['axis'])} channels: "
+            f"{shown}{more}. Measure them, or interpolate the spectra onto the model's channels."
+        )
+    return table.spectra[:, [column[position] for position in model.meta["axis"]]]
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a path to write to; it takes the place of `path` if the block succeeds."""
+    path = Path(path)
+    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield staged
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _versions() -> dict[str, str]:
+    return {"spectral_fast": spectral_fast.__version__, "scikit-learn": sklearn.__version__}
+
+
+def _check_versions(path: Path, meta: dict[str, Any]) -> None:
+    if meta["format"] != _FORMAT:
+        raise ValueError(
+            f"{path} has model format {meta['format']}; spectral_fast "
+            f"{spectral_fast.__version__} reads format {_FORMAT}. Use spectral_fast "
+            f"{meta['spectral_fast']}, which wrote it, or run the search again."
+        )
+    for package, installed in _versions().items():
+        written = meta[package]
+        needed = _compatible(package, written)
+        if needed != _compatible(package, installed):
+            raise ValueError(
+                f"{path} was written with {package} {written}; {installed} is installed. "
+                f'Run: pip install "{package}=={needed}.*", or run the search again.'
+            )
+
+
+def _compatible(package: str, version: str) -> str:
+    """Return the leading part of a version within which models are interchangeable."""
+    major, minor, *_ = version.split(".")
+    stable = package == "spectral_fast" and major != "0"
+    return major if stable else f"{major}.{minor}"

@@ -1,0 +1,109 @@
+"""The regression vector of a fitted pipeline, on the channels of the instrument."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from spectral_fast.preprocessing import SavitzkyGolay
+
+__all__ = ["RegressionVector", "regression_vector"]
+
+#: Transformers that, once fitted, treat each spectrum x as x A + b.
+_AFFINE = (SavitzkyGolay, StandardScaler)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegressionVector:
+    """Prediction as ``intercept + spectrum @ coefficients``.
+
+    Attributes
+    ----------
+    coefficients : ndarray of shape (n_channels,)
+        In units of the target per unit of the spectrum.
+    intercept : float
+        In units of the target.
+    acts_on : str
+        ``"raw spectrum"``, or the preprocessing that the spectrum needs first,
+        such as ``"spectrum after snv"``.
+    """
+
+    coefficients: np.ndarray
+    intercept: float
+    acts_on: str
+
+
+def regression_vector(
+    pipeline: Pipeline, X: np.ndarray, *, fold: bool = True
+) -> RegressionVector | None:
+    """Return the regression vector of a linear pipeline.
+
+    Preprocessing that is itself linear (Savitzky-Golay, scaling of channels) is
+    folded into the vector, as far back from the model as it goes. SNV and MSC
+    divide each spectrum by its own scale and cannot be folded: the vector then
+    acts on what they return.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted for one target.
+    X : ndarray of shape (n_samples, n_channels)
+        Raw spectra, for checking that the vector predicts what the pipeline does.
+    fold : bool, default=True
+        Fold linear preprocessing into the vector.
+
+    Returns
+    -------
+    vector : RegressionVector or None
+        None where the prediction is not linear in the spectra.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from spectral_fast.report import regression_vector
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0]])
+    >>> pipeline = make_pipeline(LinearRegression()).fit(X, X @ [2.0, 3.0] + 1.0)
+    >>> vector = regression_vector(pipeline, X)
+    >>> vector.coefficients.round(6), round(vector.intercept, 6), vector.acts_on
+    (array([2., 3.]), 1.0, 'raw spectrum')
+    """
+    *steps, (_, model) = _flat_steps(pipeline)
+    if not hasattr(model, "coef_"):
+        return None
+    coefficients = np.ravel(model.coef_)
+    intercept = model.predict(np.zeros((1, model.n_features_in_))).item()
+    while fold and steps and isinstance(steps[-1][1], _AFFINE):
+        _, transformer = steps.pop()
+        n_channels = transformer.n_features_in_
+        offset = transformer.transform(np.zeros((1, n_channels)))
+        matrix = transformer.transform(np.eye(n_channels)) - offset
+        intercept += (offset @ coefficients).item()
+        coefficients = matrix @ coefficients
+
+    spectra = X
+    for _, transformer in steps:
+        spectra = transformer.transform(spectra)
+    if coefficients.shape != (spectra.shape[1],):
+        return None
+    expected = np.ravel(pipeline.predict(X))
+    predicted = spectra @ coefficients + intercept
+    if not np.allclose(predicted, expected, rtol=0, atol=1e-6 * (np.std(expected) or 1.0)):
+        return None  # coefficients behind a link function, for instance
+    names = "+".join(name for name, _ in steps)
+    return RegressionVector(
+        coefficients, intercept, f"spectrum after {names}" if names else "raw spectrum"
+    )
+
+
+def _flat_steps(pipeline: Pipeline) -> list[tuple[str, object]]:
+    """List the steps of a pipeline and of the pipelines in it, without idle ones."""
+    flat: list[tuple[str, object]] = []
+    for name, step in pipeline.steps:
+        if isinstance(step, Pipeline):
+            flat += _flat_steps(step)
+        elif step not in (None, "passthrough"):
+            flat.append((name, step))
+    return flat

@@ -1,0 +1,134 @@
+"""Results in words and in numbers of sensible length."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "bias",
+    "coefficient_of_determination",
+    "describe_model",
+    "describe_preprocessing",
+    "has_components",
+    "headline",
+    "model_name",
+    "number",
+    "percentage",
+    "rounded_to_error",
+    "settings",
+]
+
+_PREPROCESSING = {
+    "raw": "raw spectra",
+    "snv": "SNV",
+    "msc": "MSC",
+    "sg0": "smoothing",
+    "sg1": "first derivative",
+    "sg2": "second derivative",
+}
+_MODELS = {
+    "pls": "PLS",
+    "ridge": "ridge regression",
+    "svr": "support vector regression",
+    "random_forest": "random forest",
+}
+
+
+def describe_preprocessing(chain: str) -> str:
+    """Spell out a chain: ``"snv+sg1"`` is ``"SNV + first derivative"``."""
+    return " + ".join(_PREPROCESSING.get(step, step) for step in chain.split("+"))
+
+
+def model_name(name: str) -> str:
+    """Spell out a model: ``"ridge"`` is ``"ridge regression"``."""
+    return _MODELS.get(name, name)
+
+
+def describe_model(row: Mapping[str, Any]) -> str:
+    """Spell out the model of a row of ``results_``, with its settings."""
+    name = model_name(row["model"])
+    parts = []
+    if has_components(row):
+        count = int(row["n_components"])
+        parts.append(f"{count} latent variable{'s' if count != 1 else ''}")
+    parts += [f"{key} {value}" for key, value in _other_params(row)]
+    return f"{name} with {', '.join(parts)}" if parts else name
+
+
+def settings(row: Mapping[str, Any]) -> str:
+    """Return the settings of a candidate for a table cell: ``"7 LVs"``."""
+    parts = []
+    if has_components(row):
+        count = int(row["n_components"])
+        parts.append(f"{count} LV{'s' if count != 1 else ''}")
+    parts += [f"{key} {value}" for key, value in _other_params(row)]
+    return ", ".join(parts)
+
+
+def has_components(row: Mapping[str, Any]) -> bool:
+    """Whether the candidate's model counts latent variables."""
+    count = row["n_components"]
+    return count is not None and not math.isnan(count)
+
+
+def _other_params(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (key, f"{value:.4g}" if isinstance(value, float) else str(value))
+        for key, value in row["params"].items()
+        if key != "n_components"
+    ]
+
+
+def headline(row: Mapping[str, Any], target: str, unit: str) -> str:
+    """Summarise the best candidate in one sentence."""
+    error, spread = rounded_to_error(row["rmsecv"], row["rmsecv_se"])
+    quantity = f" {unit} {target}" if unit else ""
+    plus_minus = f" (±{spread})" if spread else ""
+    return (
+        f"{describe_preprocessing(row['preprocessing'])}, {describe_model(row)}; "
+        f"RMSECV {error}{quantity}{plus_minus}, R² {coefficient_of_determination(row['r2'])}, "
+        f"RPD {number(row['rpd'], 2)}"
+    )
+
+
+def rounded_to_error(value: float, error: float) -> tuple[str, str]:
+    """Round a value to the first digit of its standard error: ``("0.52", "0.03")``.
+
+    An error that is zero or unknown gives three digits of the value and no error.
+    """
+    if not error > 0 or not math.isfinite(error):
+        return number(value, 3), ""
+    decimals = max(0, -math.floor(math.log10(error)))
+    return f"{value:.{decimals}f}", f"{error:.{decimals}f}"
+
+
+def bias(row: Mapping[str, Any]) -> str:
+    """Format the bias with as many decimals as four digits of the RMSECV have."""
+    decimals = len(number(row["rmsecv"], 4).partition(".")[2])
+    return f"{row['bias']:.{decimals}f}".replace("-", "−")
+
+
+def coefficient_of_determination(r2: float) -> str:
+    """Format R² so that one close to 1 does not read as 1."""
+    decimals = 3
+    while decimals < 8 and 1 - 0.5 * 10**-decimals <= r2 < 1:
+        decimals += 1
+    return f"{r2:.{decimals}f}"
+
+
+def percentage(share: float) -> str:
+    """Format a share of 1, with more digits where it comes close to 100 %."""
+    decimals = max(1, len(coefficient_of_determination(share).partition(".")[2]) - 2)
+    return f"{100 * share:.{decimals}f} %"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Format with `digits` significant digits, without trailing exponent where one can do."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude < -4 or magnitude > 5:
+        return f"{value:.{digits}g}"
+    return f"{value:.{max(0, digits - 1 - magnitude)}f}"
