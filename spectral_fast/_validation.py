@@ -1,0 +1,90 @@
+"""Checks of spectra and reference values, with errors that say where the fault is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_spectra"]
+
+_N_LISTED = 5
+
+
+def check_spectra(X: Any, y: Any = None, *, channel_names: Sequence | None = None) -> None:
+    """Raise an error where spectra or reference values cannot be calibrated on.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Spectra, one a row.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+        Reference values, in the target's unit.
+    channel_names : sequence of length n_features, default=None
+        What to call the channels in an error; by default their numbers from 0.
+
+    Raises
+    ------
+    ValueError
+        If X or y holds NaN or infinity, a spectrum has the same value in every
+        channel, or a target has the same value in every sample. Rows are counted
+        from 0.
+
+    Examples
+    --------
+    >>> from spectral_fast._validation import check_spectra
+    >>> check_spectra([[0.1, 0.2], [0.3, float("nan")]], channel_names=["900 nm", "902 nm"])
+    Traceback (most recent call last):
+        ...
+    ValueError: X has NaN or infinite values in row 1 (counted from 0), channel 902 nm. Remove \
+these rows or channels, or fill the gaps.
+    """
+    X = np.asarray(X)
+    _check_finite_spectra(X, range(X.shape[1]) if channel_names is None else channel_names)
+    _check_varying_spectra(X)
+    if y is not None:
+        _check_targets(np.asarray(y))
+
+
+def _check_finite_spectra(X: np.ndarray, channel_names: Sequence) -> None:
+    bad = ~np.isfinite(X)
+    if bad.any():
+        rows = np.flatnonzero(bad.any(axis=1))
+        channels = [channel_names[channel] for channel in np.flatnonzero(bad.any(axis=0))]
+        raise ValueError(
+            f"X has NaN or infinite values in {_listed('row', rows)} (counted from 0), "
+            f"{_listed('channel', channels)}. Remove these rows or channels, or fill the gaps."
+        )
+
+
+def _check_varying_spectra(X: np.ndarray) -> None:
+    constant = np.flatnonzero(X.min(axis=1) == X.max(axis=1))
+    if X.shape[1] > 1 and constant.size:
+        raise ValueError(
+            f"X has the same value in every channel of {_listed('row', constant)} "
+            "(counted from 0). Remove these rows: such a spectrum holds no information."
+        )
+
+
+def _check_targets(y: np.ndarray) -> None:
+    y = y.reshape(len(y), -1)
+    bad = np.flatnonzero(~np.isfinite(y).all(axis=1))
+    if bad.size:
+        raise ValueError(
+            f"y has NaN or infinite values in {_listed('row', bad)} (counted from 0). "
+            "Remove these rows, or measure them."
+        )
+    constant = np.flatnonzero(y.min(axis=0) == y.max(axis=0))
+    if constant.size:
+        where = "" if y.shape[1] == 1 else f" in {_listed('target', constant)} (counted from 0)"
+        raise ValueError(
+            f"y is constant{where}: all {len(y)} samples have the value "
+            f"{y[0, constant[0]]:g}. A calibration needs samples that differ."
+        )
+
+
+def _listed(noun: str, names: Iterable) -> str:
+    """Return 'rows 1, 2, 3, 4, 5 and 12 more'."""
+    names = [str(name) for name in names]
+    text = f"{noun}{'s' * (len(names) > 1)} {', '.join(names[:_N_LISTED])}"
+    more = len(names) - _N_LISTED
+    return f"{text} and {more} more" if more > 0 else text

@@ -1,0 +1,5 @@
+"""Search for the best calibration: preprocessing × model, cross-validated."""
+
+from spectral_fast.model_selection._search import SpectralSearchCV
+
+__all__ = ["SpectralSearchCV"]

@@ -1,0 +1,212 @@
+"""The grid language: what users write, and the chains and models it stands for."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import Pipeline
+from sklearn.svm import SVR
+
+from spectral_fast.cross_decomposition import PLSRegression
+from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
+
+__all__ = ["MODELS", "PREPROCESSING", "Chain", "Model", "expand_models", "expand_preprocessing"]
+
+#: Preprocessing by name. A quadratic fits a band's curvature; the second derivative
+#: takes a cubic, as a quadratic's second derivative is constant over the window.
+PREPROCESSING: dict[str, Any] = {
+    "raw": None,
+    "snv": SNV(),
+    "msc": MSC(),
+    "sg0": SavitzkyGolay(window_length=15, polyorder=2, deriv=0),
+    "sg1": SavitzkyGolay(window_length=15, polyorder=2, deriv=1),
+    "sg2": SavitzkyGolay(window_length=15, polyorder=3, deriv=2),
+}
+
+#: Models by name: the estimator, and the grid for users who give none. Component
+#: counts that the training folds cannot support are left out of a default grid, and
+#: the seed of the search replaces one given here.
+MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "pls": (PLSRegression(scale=False), {"n_components": range(1, 21)}),
+    "ridge": (Ridge(), {"alpha": [10.0**power for power in range(-8, 3)]}),
+    "svr": (SVR(), {"C": [1.0, 10.0, 100.0, 1000.0], "epsilon": [0.01, 0.1]}),
+    "random_forest": (
+        RandomForestRegressor(n_estimators=200, random_state=0),
+        {"max_features": ["sqrt", 1 / 3]},
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """Preprocessing steps under one name; no steps leave the spectra as they are."""
+
+    name: str
+    steps: tuple[tuple[str, Any], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """An estimator and the parameter settings to try."""
+
+    name: str
+    estimator: Any
+    settings: tuple[dict[str, Any], ...]
+
+
+def expand_preprocessing(preprocessing: Any) -> list[Chain]:
+    """Return the chains that `SpectralSearchCV(preprocessing=...)` stands for."""
+    chains = [
+        Chain(name, _named_steps(_steps(each)))
+        for name, each in _named("preprocessing", preprocessing, _chain_name)
+    ]
+    _check_names("preprocessing", [chain.name for chain in chains])
+    return chains
+
+
+def expand_models(models: Any, *, max_components: int, random_state: Any) -> list[Model]:
+    """Return the models that `SpectralSearchCV(models=...)` stands for.
+
+    Parameters
+    ----------
+    models : str, estimator, mapping or iterable
+        As the user wrote it.
+    max_components : int
+        Largest component count of a default grid.
+    random_state : int, RandomState instance or None
+        Seed of the models that are given by name.
+    """
+    if isinstance(models, Mapping):
+        expanded = [_grid_model(name, grid, random_state) for name, grid in models.items()]
+    else:
+        expanded = [
+            _default_model(name, each, max_components, random_state)
+            if isinstance(each, str)
+            else Model(name, _checked(each, "predict", "models"), ({},))
+            for name, each in _named("models", models, _model_name)
+        ]
+    _check_names("models", [model.name for model in expanded])
+    return expanded
+
+
+def _named(parameter: str, given: Any, name_of: Any) -> list[tuple[str, Any]]:
+    """Return (name, entry) for one entry, a mapping, or an iterable of entries and pairs."""
+    if isinstance(given, Mapping):
+        return list(given.items())
+    if isinstance(given, str) or hasattr(given, "fit"):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise TypeError(f"`{parameter}` must hold names or estimators; got {given!r}.")
+    return [each if _is_pair(each) else (name_of(each), each) for each in given]
+
+
+def _is_pair(entry: Any) -> bool:
+    return isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
+
+
+def _check_names(parameter: str, names: list[str]) -> None:
+    if not names:
+        raise ValueError(f"`{parameter}` must hold at least one entry; got none.")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"`{parameter}` must have distinct names; got {name!r} twice. "
+                f"Name each entry with a pair: ({name + '-2'!r}, ...)."
+            )
+
+
+def _checked(entry: Any, method: str, parameter: str) -> Any:
+    if isinstance(entry, type) or not (hasattr(entry, "fit") and hasattr(entry, method)):
+        raise TypeError(
+            f"`{parameter}` must hold names or objects with `fit` and `{method}`; got {entry!r}."
+        )
+    return entry
+
+
+def _lookup(parameter: str, name: str, choices: Mapping[str, Any]) -> Any:
+    if name not in choices:
+        raise ValueError(
+            f"`{parameter}` must be among {', '.join(choices)}; got {name!r}. "
+            "Anything else is passed as a scikit-learn object."
+        )
+    return choices[name]
+
+
+def _chain_name(entry: Any) -> str:
+    if isinstance(entry, str):
+        return "+".join(_parts(entry))
+    if isinstance(entry, Pipeline):
+        return "+".join(name for name, _ in entry.steps)
+    return _model_name(entry).lower()
+
+
+def _parts(chain: str) -> list[str]:
+    return [part.strip() for part in chain.split("+")]
+
+
+def _steps(entry: Any) -> list[tuple[str, Any]]:
+    if isinstance(entry, str):
+        steps = [(name, _lookup("preprocessing", name, PREPROCESSING)) for name in _parts(entry)]
+    elif isinstance(entry, Pipeline):
+        steps = entry.steps
+    else:
+        steps = [(_chain_name(entry), _checked(entry, "transform", "preprocessing"))]
+    return [(name, step) for name, step in steps if step not in (None, "passthrough")]
+
+
+def _named_steps(steps: list[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
+    """Make the names distinct, from each other and from the last step, ``"model"``."""
+    taken = {"model"}
+    named = []
+    for name, step in steps:
+        numbered = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        unique = next(each for each in numbered if each not in taken)
+        taken.add(unique)
+        named.append((unique, step))
+    return tuple(named)
+
+
+def _model_name(entry: Any) -> str:
+    return entry if isinstance(entry, str) else type(entry).__name__
+
+
+def _named_model(name: str, random_state: Any) -> tuple[Any, dict[str, Any]]:
+    estimator, grid = _lookup("models", name, MODELS)
+    estimator = clone(estimator)
+    if estimator.get_params().get("random_state") is not None:
+        estimator.set_params(random_state=random_state)
+    return estimator, grid
+
+
+def _default_model(name: str, known_as: str, max_components: int, random_state: Any) -> Model:
+    estimator, grid = _named_model(known_as, random_state)
+    if "n_components" in grid:
+        feasible = [count for count in grid["n_components"] if count <= max(1, max_components)]
+        grid = {**grid, "n_components": feasible}
+    return Model(name, estimator, _settings(grid))
+
+
+def _grid_model(name: str, grid: Any, random_state: Any) -> Model:
+    estimator, _ = _named_model(name, random_state)
+    settings = _settings(grid)
+    known = sorted(estimator.get_params())
+    for parameter in itertools.chain.from_iterable(settings):
+        if parameter not in known:
+            raise ValueError(
+                f"`models` sets {parameter!r} for {name!r}, which must be a parameter of "
+                f"{type(estimator).__name__}: {', '.join(known)}."
+            )
+    return Model(name, estimator, settings)
+
+
+def _settings(grid: Any) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {name: value.item() if isinstance(value, np.generic) else value for name, value in each}
+        for each in (setting.items() for setting in ParameterGrid(grid))
+    )

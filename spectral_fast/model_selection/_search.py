@@ -1,0 +1,370 @@
+"""The search over preprocessing × model."""
+
+import itertools
+import warnings
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import KFold, check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from spectral_fast._validation import check_spectra
+from spectral_fast.model_selection._execution import Outcome, evaluate_fold, is_stateless
+from spectral_fast.model_selection._grid import (
+    Chain,
+    Model,
+    expand_models,
+    expand_preprocessing,
+)
+from spectral_fast.model_selection._results import (
+    Candidate,
+    HeldOut,
+    cv_results,
+    rank,
+    ranked_table,
+)
+
+__all__ = ["SpectralSearchCV"]
+
+Splits = Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+class SpectralSearchCV(RegressorMixin, BaseEstimator):
+    """Find the preprocessing and model that predict best, by cross-validation.
+
+    Every combination of a preprocessing chain, a model and a setting of the
+    model's parameters is a candidate. Each candidate's figures equal those of
+    cross-validating the scikit-learn Pipeline it stands for on the same splits;
+    work that candidates have in common is done once. The best candidate is then
+    fitted to all samples.
+
+    Parameters
+    ----------
+    models : str, estimator, mapping or iterable, default=("pls", "ridge")
+        What predicts. Names: ``"pls"`` (centres, does not autoscale), ``"ridge"``,
+        ``"svr"``, ``"random_forest"``, each with a grid of its own. A mapping of
+        these names to grids, a dict of lists or a list of such dicts, replaces the
+        grids: ``{"pls": {"n_components": range(1, 9)}}``. Any scikit-learn
+        regressor is a single candidate, under the name of its class or, as a pair
+        ``(name, regressor)``, the name given.
+    preprocessing : str, transformer, mapping or iterable, \
+            default=("raw", "snv", "sg1", "snv+sg1")
+        What is done to the spectra first. Names: ``"raw"`` (nothing), ``"snv"``,
+        ``"msc"``, and ``"sg0"``, ``"sg1"``, ``"sg2"``: Savitzky-Golay smoothing,
+        first and second derivative over 15 channels, quadratic (``"sg2"``: cubic).
+        A plus sign chains them: ``"snv+sg1"``. Also any scikit-learn transformer
+        or Pipeline of transformers, a pair ``(name, transformer)``, or a mapping
+        of names to any of these.
+    cv : int, cross-validation splitter or iterable of splits, default=5
+        An int is a number of folds, from 2 to n_samples, of shuffled samples:
+        calibration tables are often sorted, and unshuffled folds would
+        extrapolate. A splitter that holds rows out repeatedly counts each time;
+        rows that it never holds out do not count. None means 5.
+    n_jobs : int, default=None
+        Number of parallel workers, as in joblib; -1 uses all cores. Results do
+        not depend on it.
+    progress : bool, default=False
+        Show a progress bar with the best RMSECV so far.
+    error_score : nan or "raise", default=nan
+        What becomes of a candidate that fails: with nan its error is recorded, it
+        ranks last, and a warning says so; with ``"raise"`` the search stops.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the shuffling for an int `cv`, and of ``"random_forest"``.
+
+    Attributes
+    ----------
+    best_estimator_ : sklearn.pipeline.Pipeline
+        The best candidate fitted to all samples: the preprocessing steps, then
+        ``"model"``.
+    best_params_ : dict
+        The best candidate's entry of ``cv_results_["params"]``.
+    best_score_ : float
+        Minus the RMSECV of the best candidate.
+    best_index_ : int
+        Its position in `cv_results_` and `oof_predictions_`.
+    cv_results_ : dict of ndarrays
+        All candidates in the order of the grid, under scikit-learn's keys. Scores
+        are minus the RMSE of a fold, ``rank_test_score`` ranks by RMSECV, and fit
+        times include prediction. Settings are named ``preprocessing``, ``model``
+        and ``model__<parameter>``.
+    results_ : pandas.DataFrame
+        All candidates, best first; the index is the position in `cv_results_`.
+        See Notes for the columns.
+    oof_predictions_ : ndarray of shape (n_candidates, n_samples[, n_targets])
+        Out-of-fold predictions in the order of `cv_results_`: a sample is predicted
+        by models that did not see it, the mean where there are several. NaN where
+        the sample was never held out or the candidate failed.
+    n_splits_ : int
+        Number of folds, repeats included.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
+
+    Notes
+    -----
+    With eᵢ = ŷᵢ - yᵢ over all N held-out predictions of all folds, the columns of
+    `results_` are
+
+    - ``rank``: by `rmsecv`; of equal ones the earlier in the grid leads;
+    - ``preprocessing``, ``selector`` (None: no channels are selected),
+      ``n_features`` (channels used), ``model``, ``params`` (a dict, the model's
+      setting), ``n_components`` (latent variables, missing where there are none);
+    - ``rmsecv``: √(Σ eᵢ² / N), in the unit of y;
+    - ``rmsecv_se``: its standard error, sd(eᵢ²) / (2 √N rmsecv) by the delta method,
+      taking samples as independent;
+    - ``r2``: 1 - Σ eᵢ² / Σ (yᵢ - ȳ)²;
+    - ``rpd``: sd(y) / rmsecv, with N - 1 in sd;
+    - ``bias``: Σ eᵢ / N;
+    - ``error``: None, or the type and message of the first exception;
+    - ``seconds``: wall time of fits and predictions over all folds; candidates that
+      share a fit share its time equally, and shared preprocessing is not counted.
+
+    Several targets are each divided by their standard deviation first, so that
+    their units do not matter: `rmsecv`, `rmsecv_se` and `bias` are then in standard
+    deviations, and `r2` is the mean over targets if each sample is held out once.
+
+    The figures of the best candidate are those by which it was chosen, so they
+    are somewhat optimistic, the more so the more candidates there are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectral_fast.model_selection import SpectralSearchCV
+    >>> rng = np.random.default_rng(0)
+    >>> concentrations = rng.uniform(size=(40, 3))
+    >>> spectra = concentrations @ rng.uniform(size=(3, 50))
+    >>> search = SpectralSearchCV(models=["pls"], preprocessing=["raw", "snv"])
+    >>> search = search.fit(spectra + 1e-6 * rng.normal(size=(40, 50)), concentrations[:, 0])
+    >>> search.results_[["preprocessing", "model", "n_components", "rank"]].head(1)
+              preprocessing model  n_components  rank
+    candidate
+    2                   raw   pls             3     1
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "models": "no_validation",  # the grid language has errors of its own
+        "preprocessing": "no_validation",
+        "cv": ["cv_object"],
+        "n_jobs": [Integral, None],
+        "progress": ["boolean"],
+        "error_score": [StrOptions({"raise"}), np.nan],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        models=("pls", "ridge"),
+        preprocessing=("raw", "snv", "sg1", "snv+sg1"),
+        *,
+        cv=5,
+        n_jobs=None,
+        progress=False,
+        error_score=np.nan,
+        random_state=0,
+    ):
+        self.models = models
+        self.preprocessing = preprocessing
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.progress = progress
+        self.error_score = error_score
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)  # the models are the user's own
+    def fit(self, X, y, groups=None):
+        """Cross-validate every candidate and fit the best one to all samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Reference values, in the target's unit.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to the splitter, so that samples of a group stay together.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        ValueError
+            If X or y holds NaN or infinity, a spectrum or a target is constant, there
+            are fewer samples than folds, a name in `models` or `preprocessing` is
+            unknown, or every candidate fails.
+        """
+        spectra, y = self._validate(X, y)
+        splits = self._split(spectra, y, groups)
+        smallest = min(len(train) for train, _ in splits)
+        chains = expand_preprocessing(self.preprocessing)
+        models = expand_models(
+            self.models,
+            max_components=min(smallest - 1, self.n_features_in_),  # centring costs a rank
+            random_state=self.random_state,
+        )
+        held_out = HeldOut(y, [test for _, test in splits])
+        candidates, out_of_fold = self._evaluate(spectra, y, splits, chains, models, held_out)
+        self._report_failures(candidates)
+
+        best = rank(candidates)[0]
+        winner = candidates[best]
+        self.n_splits_ = len(splits)
+        self.cv_results_ = cv_results(candidates)
+        self.results_ = ranked_table(candidates, self.n_features_in_)
+        self.oof_predictions_ = np.array(out_of_fold)
+        self.best_index_ = int(best)
+        self.best_params_ = winner.params
+        self.best_score_ = -winner.figures.rmsecv
+        steps = [(name, clone(step)) for name, step in winner.chain.steps]
+        model = clone(winner.model.estimator).set_params(**winner.setting)
+        self.best_estimator_ = Pipeline([*steps, ("model", model)]).fit(X, y)
+        return self
+
+    def predict(self, X):
+        """Predict with the best candidate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row, on the channels of `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions, in the target's unit.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict(X)
+
+    def _validate(self, X, y):
+        spectra, y = validate_data(
+            self,
+            X,
+            y,
+            validate_separately=(
+                {
+                    "dtype": (np.float64, np.float32),
+                    "ensure_all_finite": False,
+                    "ensure_min_samples": 2,
+                },
+                {"dtype": np.float64, "ensure_2d": False, "ensure_all_finite": False},
+            ),
+        )
+        check_consistent_length(spectra, y)
+        check_spectra(spectra, y, channel_names=getattr(self, "feature_names_in_", None))
+        return spectra, y
+
+    def _split(self, X, y, groups) -> Splits:
+        cv = 5 if self.cv is None else self.cv
+        if isinstance(cv, Integral):
+            cv = int(cv)
+            if cv > len(X):
+                raise ValueError(
+                    f"`cv` must be at most n_samples={len(X)} folds; got {cv}. "
+                    f"Use {len(X)} or fewer, or add samples."
+                )
+            cv = KFold(cv, shuffle=True, random_state=self.random_state)
+        return list(check_cv(cv).split(X, y, groups))
+
+    def _evaluate(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        splits: Splits,
+        chains: list[Chain],
+        models: list[Model],
+        held_out: HeldOut,
+    ) -> tuple[list[Candidate], list[np.ndarray]]:
+        """Return all candidates in the order of the grid, and their out-of-fold predictions."""
+        candidates: list[Candidate] = []
+        out_of_fold: list[np.ndarray] = []
+        best = np.inf
+        # The limit in each worker is for other processes; this one outlasts the threads
+        # of a threading backend, which share one setting and would restore it in any order.
+        with (
+            threadpool_limits(limits=1),
+            tqdm(total=len(chains) * len(models) * len(splits), disable=not self.progress) as bar,
+        ):
+            parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
+            outcomes = parallel(self._tasks(X, y, splits, chains, models))
+            for chain, model in itertools.product(chains, models):
+                folds: list[list[Outcome]] = []
+                for fold in itertools.islice(outcomes, len(splits)):
+                    folds.append(fold)
+                    bar.update()
+                for setting, results in zip(model.settings, zip(*folds, strict=True), strict=True):
+                    predictions = [each.predictions for each in results]
+                    candidates.append(
+                        Candidate(
+                            chain,
+                            model,
+                            setting,
+                            held_out.figures(predictions),
+                            np.array([each.seconds for each in results]),
+                            next((each.error for each in results if each.error), None),
+                        )
+                    )
+                    out_of_fold.append(held_out.out_of_fold(predictions))
+                    best = np.fmin(best, candidates[-1].figures.rmsecv)
+                bar.set_postfix_str(f"best RMSECV {best:.4g}")
+        return candidates, out_of_fold
+
+    def _tasks(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        splits: Splits,
+        chains: list[Chain],
+        models: list[Model],
+    ) -> Iterator[Any]:
+        """Yield a task for each chain, model and fold; spectra are treated as they are needed."""
+        raise_errors = self.error_score == "raise"
+        for chain in chains:
+            treated, steps = _treat_once(X, y, chain)
+            for model, (train, test) in itertools.product(models, splits):
+                yield delayed(evaluate_fold)(treated, y, train, test, steps, model, raise_errors)
+
+    def _report_failures(self, candidates: list[Candidate]) -> None:
+        errors = [each.error for each in candidates if each.error]
+        if len(errors) == len(candidates):
+            raise ValueError(f"All {len(errors)} candidates failed. The first: {errors[0]}")
+        if errors:
+            warnings.warn(
+                f"{len(errors)} of {len(candidates)} candidates failed and rank last; "
+                f"`results_['error']` tells why. The first: {errors[0]}",
+                FitFailedWarning,
+                stacklevel=3,
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _treat_once(
+    X: np.ndarray, y: np.ndarray, chain: Chain
+) -> tuple[np.ndarray, Sequence[tuple[str, Any]]]:
+    """Return the spectra after the chain's leading stateless steps, and the other steps."""
+    treated = X
+    steps = list(chain.steps)
+    try:
+        while steps and is_stateless(steps[0][1]):
+            treated = np.asarray(clone(steps[0][1]).fit_transform(treated, y))
+            steps.pop(0)
+    except Exception:
+        return X, chain.steps  # the step fails again within the folds, where errors are recorded
+    return treated, steps
