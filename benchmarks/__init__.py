@@ -1,0 +1,1 @@
+"""Timings of spectral_fast beside the public software that does the same."""
