@@ -81,7 +81,7 @@ class SpectralTable:
 def read_table(
     path: str | Path, *, target: str | None = None, identifier: str | None = None
 ) -> SpectralTable:
-    """Read spectra from a CSV or Parquet file.
+    r"""Read spectra from a CSV or Parquet file.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def read_table(
     >>> from spectral_fast.tables import read_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "meat.csv")
-    ...     _ = path.write_text("fat;850 nm;852 nm\\n1,5;0,10;0,20\\n2,5;0,30;0,50\\n")
+    ...     _ = path.write_text("fat;850 nm;852 nm\n1,5;0,10;0,20\n2,5;0,30;0,50\n")
     ...     table = read_table(path, target="fat")
     >>> table.spectra
     array([[0.1, 0.2],

@@ -1,6 +1,7 @@
 """The regression vector of a fitted pipeline, on the channels of the instrument."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -98,9 +99,9 @@ def regression_vector(
     )
 
 
-def _flat_steps(pipeline: Pipeline) -> list[tuple[str, object]]:
+def _flat_steps(pipeline: Pipeline) -> list[tuple[str, Any]]:
     """List the steps of a pipeline and of the pipelines in it, without idle ones."""
-    flat: list[tuple[str, object]] = []
+    flat: list[tuple[str, Any]] = []
     for name, step in pipeline.steps:
         if isinstance(step, Pipeline):
             flat += _flat_steps(step)

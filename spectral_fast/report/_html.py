@@ -5,6 +5,7 @@ import datetime
 import importlib.resources
 import platform
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ _TOP = 20
 
 def write_report(
     search: "SpectralSearchCV",
-    X: np.ndarray,
-    y: np.ndarray,
+    X: Any,
+    y: Any,
     path: str | Path,
     *,
     title: str,
@@ -111,7 +112,7 @@ def write_report(
     held_out = np.isfinite(predicted)
     measured, predicted = y[held_out], predicted[held_out]
     results = search.results_
-    best = results.iloc[0]
+    best = results.to_dict("records")[0]
     successful = results[results["rmsecv"].notna()]
 
     environment = jinja2.Environment(
@@ -127,7 +128,7 @@ def write_report(
         tiles=_tiles(best, target_unit),
         quality=_quality(measured, predicted, best, len(results), target, target_unit),
         quality_figures=_quality_figures(measured, predicted, best["rmsecv"], quantity),
-        ranked=[_table_row(row) for _, row in successful.head(_TOP).iterrows()],
+        ranked=[_table_row(row) for row in successful.head(_TOP).to_dict("records")],
         n_candidates=len(results),
         peers=_peers(successful),
         curve=_curve_figure(successful, target_unit),
@@ -150,7 +151,7 @@ def _facts(
     return [
         ("Samples", f"{len(X):,}"),
         ("Channels", f"{X.shape[1]:,}"),
-        (axis_label, f"{axis[0]:g} to {axis[-1]:g}"),
+        (f"{axis_label} range", f"{axis[0]:g} to {axis[-1]:g}"),
         ("Target", quantity),
         ("Measured", f"{y.min():.4g} to {y.max():.4g} {unit}".strip()),
         ("Mean", f"{y.mean():.4g} {unit}".strip()),
@@ -240,7 +241,7 @@ def _quality_figures(
     ]
 
 
-def _table_row(row: pd.Series) -> dict[str, Any]:
+def _table_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "preprocessing": _words.describe_preprocessing(row["preprocessing"]),
@@ -256,14 +257,8 @@ def _peers(results: pd.DataFrame) -> dict[str, Any]:
     best = results.iloc[0]
     peers = results[results["rmsecv"] <= best["rmsecv"] + best["rmsecv_se"]]
     counted = peers[peers["n_components"].notna()]
-    simplest = counted.loc[counted["n_components"].idxmin()] if len(counted) else None
-    return {
-        "count": len(peers),
-        "simplest": None
-        if simplest is None
-        else f"{_words.describe_preprocessing(simplest['preprocessing'])}, "
-        f"{_words.describe_model(simplest)}",
-    }
+    simplest = counted.sort_values("n_components", kind="stable").head(1).to_dict("records")
+    return {"count": len(peers), "simplest": _words.describe(simplest[0]) if simplest else ""}
 
 
 def _curve_figure(results: pd.DataFrame, unit: str) -> dict[str, str] | None:
@@ -276,10 +271,12 @@ def _curve_figure(results: pd.DataFrame, unit: str) -> dict[str, str] | None:
     several_models = counted["model"].nunique() > 1
     curves = {}
     # Results are ranked, so groups in order of appearance are in order of merit.
-    for (chain, model), group in counted.groupby(["preprocessing", "model"], sort=False):
+    for _, group in counted.groupby(["preprocessing", "model"], sort=False):
         lowest = group.groupby("n_components")["rmsecv"].min().sort_index()
-        name = _words.describe_preprocessing(chain)
-        label = f"{name}, {_words.model_name(model)}" if several_models else name
+        first = group.to_dict("records")[0]
+        label = _words.describe_preprocessing(first["preprocessing"])
+        if several_models:
+            label += f", {_words.model_name(first['model'])}"
         curves[label] = lowest.index.to_numpy(dtype=float), lowest.to_numpy()
     best = counted.iloc[0]
     return {
@@ -355,22 +352,18 @@ def _spectra_figures(
 
 def _failures(results: pd.DataFrame) -> list[dict[str, Any]]:
     """Group the failed candidates by their message."""
-    failed = results[results["rmsecv"].isna()]
+    failed: dict[str, list[Mapping[str, Any]]] = {}
+    for row in results[results["rmsecv"].isna()].to_dict("records"):
+        failed.setdefault(row["error"], []).append(row)
     return [
-        {
-            "message": message,
-            "count": len(group),
-            "example": f"{_words.describe_preprocessing(first['preprocessing'])}, "
-            f"{_words.describe_model(first)}",
-        }
-        for message, group in failed.groupby("error", sort=False)
-        for first in [group.iloc[0]]
+        {"message": message, "count": len(rows), "example": _words.describe(rows[0])}
+        for message, rows in failed.items()
     ]
 
 
 def _method(search: "SpectralSearchCV", command: str | None) -> list[tuple[str, str]]:
     folds = f"{search.n_splits_} folds"
-    if isinstance(search.cv, int):
+    if search.cv is None or isinstance(search.cv, Integral):
         folds += f", samples shuffled with seed {search.random_state}"
     else:
         folds += f" by {type(search.cv).__name__}"

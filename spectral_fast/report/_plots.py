@@ -7,6 +7,7 @@ neither pyplot nor a display is involved.
 import contextlib
 import io
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -32,7 +33,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MARKERS = "osD^vP"
 _MANY_POINTS = 2000
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": _GREY,
     "axes.labelcolor": _INK,
     "axes.spines.right": False,

@@ -4,9 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 __all__ = [
     "bias",
     "coefficient_of_determination",
+    "describe",
     "describe_model",
     "describe_preprocessing",
     "has_components",
@@ -17,6 +20,8 @@ __all__ = [
     "rounded_to_error",
     "settings",
 ]
+
+_MINUS = "−"
 
 _PREPROCESSING = {
     "raw": "raw spectra",
@@ -55,6 +60,11 @@ def describe_model(row: Mapping[str, Any]) -> str:
     return f"{name} with {', '.join(parts)}" if parts else name
 
 
+def describe(row: Mapping[str, Any]) -> str:
+    """Spell out a candidate: ``"SNV + first derivative, PLS with 7 latent variables"``."""
+    return f"{describe_preprocessing(row['preprocessing'])}, {describe_model(row)}"
+
+
 def settings(row: Mapping[str, Any]) -> str:
     """Return the settings of a candidate for a table cell: ``"7 LVs"``."""
     parts = []
@@ -67,8 +77,7 @@ def settings(row: Mapping[str, Any]) -> str:
 
 def has_components(row: Mapping[str, Any]) -> bool:
     """Whether the candidate's model counts latent variables."""
-    count = row["n_components"]
-    return count is not None and not math.isnan(count)
+    return not pd.isna(row["n_components"])
 
 
 def _other_params(row: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -85,7 +94,7 @@ def headline(row: Mapping[str, Any], target: str, unit: str) -> str:
     quantity = f" {unit} {target}" if unit else ""
     plus_minus = f" (±{spread})" if spread else ""
     return (
-        f"{describe_preprocessing(row['preprocessing'])}, {describe_model(row)}; "
+        f"{describe(row)}; "
         f"RMSECV {error}{quantity}{plus_minus}, R² {coefficient_of_determination(row['r2'])}, "
         f"RPD {number(row['rpd'], 2)}"
     )
@@ -105,7 +114,7 @@ def rounded_to_error(value: float, error: float) -> tuple[str, str]:
 def bias(row: Mapping[str, Any]) -> str:
     """Format the bias with as many decimals as four digits of the RMSECV have."""
     decimals = len(number(row["rmsecv"], 4).partition(".")[2])
-    return f"{row['bias']:.{decimals}f}".replace("-", "−")
+    return f"{row['bias']:.{decimals}f}".replace("-", _MINUS)
 
 
 def coefficient_of_determination(r2: float) -> str:
@@ -113,7 +122,7 @@ def coefficient_of_determination(r2: float) -> str:
     decimals = 3
     while decimals < 8 and 1 - 0.5 * 10**-decimals <= r2 < 1:
         decimals += 1
-    return f"{r2:.{decimals}f}"
+    return f"{r2:.{decimals}f}".replace("-", _MINUS)
 
 
 def percentage(share: float) -> str:
