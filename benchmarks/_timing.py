@@ -19,7 +19,7 @@ import threadpoolctl
 MIN_ROUNDS = 5
 MAX_ROUNDS = 200
 #: Shorter calls are repeated until one sample takes this long, in seconds.
-MIN_SAMPLE = 5e-3
+MIN_SAMPLE = 20e-3
 #: Pause before each sample, in seconds: OpenBLAS threads spin this long after
 #: their work is done, and would take cores from whatever is timed next.
 PAUSE = 0.1
@@ -30,8 +30,8 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "chemotools", "ikpls")
 def time_calls(calls: Mapping[str, Callable[[], Any]], budget: float) -> dict[str, np.ndarray]:
     """Time each call once a round, so that a slow moment of the machine hits all of them.
 
-    Times are warm: before each sample the machine comes to rest and the call is
-    run once without the clock.
+    Times are warm: before each sample the machine comes to rest, and the same
+    calls run without the clock.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def time_calls(calls: Mapping[str, Callable[[], Any]], budget: float) -> dict[st
         Seconds per call in each round.
     """
     names = list(calls)
-    once = {name: _sample(calls[name], 1) for name in names}
+    once = {name: min(_sample(calls[name], 1) for _ in range(3)) for name in names}
     loops = {name: math.ceil(MIN_SAMPLE / once[name]) for name in names}
-    round_seconds = sum(PAUSE + once[name] * (1 + loops[name]) for name in names)
+    round_seconds = sum(PAUSE + 2 * loops[name] * once[name] for name in names)
     n_rounds = min(max(int(budget / round_seconds), MIN_ROUNDS), MAX_ROUNDS)
     seconds = {name: np.empty(n_rounds) for name in names}
     for i in range(n_rounds):
@@ -62,7 +62,8 @@ def time_calls(calls: Mapping[str, Callable[[], Any]], budget: float) -> dict[st
 def _sample(call: Callable[[], Any], loops: int) -> float:
     """Return the mean seconds of `loops` warm calls, without garbage collection."""
     time.sleep(PAUSE)
-    call()
+    for _ in range(loops):
+        call()
     collecting = gc.isenabled()
     gc.disable()
     try:
