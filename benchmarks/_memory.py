@@ -54,7 +54,7 @@ def excess_memory(n_samples: int, n_channels: int) -> dict[str, float] | None:
 
 
 def _calls() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    calls = {FLOOR: _floor}
+    calls: dict[str, Callable[[np.ndarray], np.ndarray]] = {FLOOR: _floor}
     for name, operation in ROW_OPERATIONS.items():
         calls[f"{name}, spectral_fast"] = operation.transformer
         calls[f"{name}, spectral_fast kernel"] = operation.kernel
