@@ -205,7 +205,6 @@ def _read_csv(path: Path) -> tuple[list[str], pd.DataFrame, str]:
                 index_col=False,
                 dtype=dict.fromkeys(text, "str"),
                 encoding="utf-8-sig",
-                float_precision="round_trip",
                 low_memory=False,
             )
     except UnicodeDecodeError as error:
