@@ -236,7 +236,7 @@ def _calibrate(
         warnings.simplefilter("ignore", FitFailedWarning)
         search.fit(table.spectra, table.target)
     calibration = _Calibration(search, table, target, unit, title, arguments.command_line)
-    with _staged(arguments.out) as folder:
+    with _input_errors(OSError), _staged(arguments.out) as folder:
         remark = _write_outputs(folder, calibration)
         written = [name for name in OUTPUTS if (folder / name).exists()]
     _print_ranking(search.results_)
@@ -354,7 +354,7 @@ def _run_predict(arguments: argparse.Namespace) -> None:
     if arguments.out is None:
         print(predictions.to_csv(index=False, lineterminator="\n"), end="")
         return
-    with _input_errors(), replacing(arguments.out) as staged:
+    with _input_errors(OSError), replacing(arguments.out) as staged:
         predictions.to_csv(staged, index=False, encoding="utf-8")
     print(arguments.out)
 
@@ -364,7 +364,6 @@ def _run_predict(arguments: argparse.Namespace) -> None:
 
 def _run_info(arguments: argparse.Namespace) -> None:
     import joblib
-    import numba
 
     from spectral_fast.kernels import get_num_threads
 
@@ -374,7 +373,7 @@ def _run_info(arguments: argparse.Namespace) -> None:
         ("Python", f"{platform.python_version()} on {platform.platform()}"),
         *((name, metadata.version(name)) for name in _CORE),
         ("cores", str(joblib.cpu_count())),
-        ("Numba threads", f"{get_num_threads()} of {numba.config.NUMBA_NUM_THREADS}"),
+        ("Numba threads", str(get_num_threads())),
         ("threading layer", layer),
         ("cache", cache),
         *((f"extra {name}", _presence(modules)) for name, modules in _EXTRAS.items()),
@@ -391,10 +390,11 @@ def _numba_facts() -> tuple[str, str]:
 
     from spectral_fast.kernels import snv
 
-    if numba.config.DISABLE_JIT:
+    compiled: Any = snv.parallel
+    if not hasattr(compiled, "stats"):
         return "none, compilation is disabled", "none, compilation is disabled"
-    snv.parallel(np.ones((2, 3)), np.empty((2, 3)))  # the layer is chosen when first needed
-    return numba.threading_layer(), snv.parallel.stats.cache_path or "none, no folder is writable"
+    compiled(np.ones((2, 3)), np.empty((2, 3)))  # the layer is chosen when first needed
+    return numba.threading_layer(), compiled.stats.cache_path or "none, no folder is writable"
 
 
 def _presence(modules: Sequence[str]) -> str:
@@ -407,11 +407,11 @@ def _presence(modules: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def _input_errors() -> Iterator[None]:
-    """Turn the errors with which the library refuses input into messages for the user."""
+def _input_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn errors of these kinds into messages; by default those that input is refused with."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except kinds or (ValueError, OSError) as error:
         raise InputError(" ".join(str(error).split())) from error
 
 
@@ -439,19 +439,17 @@ def _staged(out: Path) -> Iterator[Path]:
     Files in `out` that an earlier search wrote and this one does not are removed,
     so that the folder describes one search.
     """
-    with _input_errors():
-        parent = out if out.is_dir() else out.parent
-        folder = parent / f".{out.name}.{os.getpid()}.part"
-        folder.mkdir(parents=True)
+    parent = out if out.is_dir() else out.parent
+    folder = parent / f".{out.name}.{os.getpid()}.part"
+    folder.mkdir(parents=True)
     try:
         yield folder
-        with _input_errors():
-            out.mkdir(exist_ok=True)
-            for name in OUTPUTS:
-                if (folder / name).exists():
-                    (folder / name).replace(out / name)
-                else:
-                    (out / name).unlink(missing_ok=True)
+        out.mkdir(exist_ok=True)
+        for name in OUTPUTS:
+            if (folder / name).exists():
+                (folder / name).replace(out / name)
+            else:
+                (out / name).unlink(missing_ok=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

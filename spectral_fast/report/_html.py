@@ -4,7 +4,7 @@ import base64
 import datetime
 import importlib.resources
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,7 +158,7 @@ def _facts(
     ]
 
 
-def _tiles(best: Mapping[str, Any], unit: str) -> list[dict[str, str]]:
+def _tiles(best: _words.Row, unit: str) -> list[dict[str, str]]:
     error, spread = _words.rounded_to_error(best["rmsecv"], best["rmsecv_se"])
     tiles = [
         {"name": "RMSECV", "value": error, "note": f"{f'± {spread}' if spread else ''} {unit}"},
@@ -176,7 +176,7 @@ def _tiles(best: Mapping[str, Any], unit: str) -> list[dict[str, str]]:
 def _quality(
     measured: np.ndarray,
     predicted: np.ndarray,
-    best: Mapping[str, Any],
+    best: _words.Row,
     n_candidates: int,
     target: str,
     unit: str,
@@ -241,7 +241,7 @@ def _quality_figures(
     ]
 
 
-def _table_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _table_row(row: _words.Row) -> dict[str, Any]:
     return {
         **row,
         "preprocessing": _words.describe_preprocessing(row["preprocessing"]),
@@ -294,7 +294,7 @@ def _spectra_figures(
     axis: np.ndarray,
     axis_label: str,
     quantity: str,
-    best: Mapping[str, Any],
+    best: _words.Row,
 ) -> list[dict[str, str]]:
     """Draw the raw spectra, and the preprocessed ones over the regression vector."""
     from spectral_fast.report import _plots
@@ -352,7 +352,7 @@ def _spectra_figures(
 
 def _failures(results: pd.DataFrame) -> list[dict[str, Any]]:
     """Group the failed candidates by their message."""
-    failed: dict[str, list[Mapping[str, Any]]] = {}
+    failed: dict[str, list[_words.Row]] = {}
     for row in results[results["rmsecv"].isna()].to_dict("records"):
         failed.setdefault(row["error"], []).append(row)
     return [

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 __all__ = [
+    "Row",
     "bias",
     "coefficient_of_determination",
     "describe",
@@ -20,6 +21,9 @@ __all__ = [
     "rounded_to_error",
     "settings",
 ]
+
+#: A row of ``results_`` as a mapping from column to value.
+Row = Mapping[Any, Any]
 
 _MINUS = "−"
 
@@ -49,7 +53,7 @@ def model_name(name: str) -> str:
     return _MODELS.get(name, name)
 
 
-def describe_model(row: Mapping[str, Any]) -> str:
+def describe_model(row: Row) -> str:
     """Spell out the model of a row of ``results_``, with its settings."""
     name = model_name(row["model"])
     parts = []
@@ -60,12 +64,12 @@ def describe_model(row: Mapping[str, Any]) -> str:
     return f"{name} with {', '.join(parts)}" if parts else name
 
 
-def describe(row: Mapping[str, Any]) -> str:
+def describe(row: Row) -> str:
     """Spell out a candidate: ``"SNV + first derivative, PLS with 7 latent variables"``."""
     return f"{describe_preprocessing(row['preprocessing'])}, {describe_model(row)}"
 
 
-def settings(row: Mapping[str, Any]) -> str:
+def settings(row: Row) -> str:
     """Return the settings of a candidate for a table cell: ``"7 LVs"``."""
     parts = []
     if has_components(row):
@@ -75,12 +79,12 @@ def settings(row: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def has_components(row: Mapping[str, Any]) -> bool:
+def has_components(row: Row) -> bool:
     """Whether the candidate's model counts latent variables."""
     return not pd.isna(row["n_components"])
 
 
-def _other_params(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _other_params(row: Row) -> list[tuple[str, str]]:
     return [
         (key, f"{value:.4g}" if isinstance(value, float) else str(value))
         for key, value in row["params"].items()
@@ -88,7 +92,7 @@ def _other_params(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def headline(row: Mapping[str, Any], target: str, unit: str) -> str:
+def headline(row: Row, target: str, unit: str) -> str:
     """Summarise the best candidate in one sentence."""
     error, spread = rounded_to_error(row["rmsecv"], row["rmsecv_se"])
     quantity = f" {unit} {target}" if unit else ""
@@ -111,7 +115,7 @@ def rounded_to_error(value: float, error: float) -> tuple[str, str]:
     return f"{value:.{decimals}f}", f"{error:.{decimals}f}"
 
 
-def bias(row: Mapping[str, Any]) -> str:
+def bias(row: Row) -> str:
     """Format the bias with as many decimals as four digits of the RMSECV have."""
     decimals = len(number(row["rmsecv"], 4).partition(".")[2])
     return f"{row['bias']:.{decimals}f}".replace("-", _MINUS)

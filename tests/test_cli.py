@@ -1,0 +1,361 @@
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils import Bunch
+
+import spectral_fast.datasets
+import spectral_fast.persistence
+import spectral_fast.report
+from spectral_fast import __version__
+from spectral_fast.cli import OUTPUTS, main
+from spectral_fast.datasets import make_spectra
+from spectral_fast.model_selection import SpectralSearchCV
+
+MIXTURES = make_spectra(24, 20, random_state=0)
+CHANNELS = [f"{900 + 10 * i} nm" for i in range(20)]
+
+
+def frame():
+    table = pd.DataFrame(MIXTURES.data, columns=CHANNELS)
+    table.insert(0, "fat (%)", MIXTURES.target[:, 0])
+    table.insert(0, "sample", [f"{i:03}" for i in range(len(table))])
+    return table
+
+
+@pytest.fixture
+def table_file(tmp_path):
+    path = tmp_path / "table.csv"
+    frame().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The folder of a finished search whose winner is linear in the raw spectra."""
+    folder = tmp_path_factory.mktemp("finished")
+    frame().to_csv(folder / "table.csv", index=False)
+    code = main(search(folder / "table.csv", folder / "out", "--preprocessing", "sg1"))
+    assert code == 0
+    return folder / "out"
+
+
+def search(file, out, *options, target="fat (%)"):
+    models = () if "--models" in options else ("--models", "ridge")
+    preprocessing = () if "--preprocessing" in options else ("--preprocessing", "raw")
+    return [
+        *("search", str(file), "--target", target, "--out", str(out), "--cv", "3"),
+        *models,
+        *preprocessing,
+        *map(str, options),
+    ]
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+# --- what it does ---------------------------------------------------------------------
+
+
+def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, capsys):
+    out = tmp_path / "new" / "out"
+    options = ("--models", "ridge", "pls", "--preprocessing", "raw", "snv+sg1", "--title", "Meat")
+    assert main(search(table_file, out, *options, "--seed", "3")) == 0
+    assert files(out) == sorted(OUTPUTS)
+
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0].split() == ["preprocessing", "model", "RMSECV", "R2", "RPD"]
+    assert [line.split()[0] for line in lines[1:11]] == [str(rank) for rank in range(1, 11)]
+    assert lines[-4:] == [str(out / name) for name in OUTPUTS]
+    assert max(map(len, lines[:-4])) <= 80
+    assert printed.out.isascii()
+    assert printed.err == ""
+
+    ranking = pd.read_csv(out / "results.csv")
+    expected = SpectralSearchCV(("ridge", "pls"), ("raw", "snv+sg1"), cv=3, random_state=3).fit(
+        MIXTURES.data, MIXTURES.target[:, 0]
+    )
+    assert list(ranking.columns) == list(expected.results_.columns)
+    np.testing.assert_allclose(ranking["rmsecv"], expected.results_["rmsecv"], rtol=1e-9)
+    assert json.loads(ranking["params"][0]) == expected.results_["params"].iloc[0]
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Meat</h1>" in html
+    assert "% fat" in html
+    assert "spectral-fast search" in html
+
+
+def test_model_and_coefficients_agree(results):
+    coefficients = pd.read_csv(results / "coefficients.csv")
+    assert coefficients["channel"].tolist() == ["intercept", *CHANNELS]
+    assert coefficients["acts_on"].unique().tolist() == ["raw spectrum"]
+    intercept, *vector = coefficients["coefficient"]
+    model = spectral_fast.persistence.load_model(results / "model.spectral")
+    np.testing.assert_allclose(
+        MIXTURES.data @ vector + intercept, model.pipeline.predict(MIXTURES.data), atol=1e-9
+    )
+    assert model.meta["target"] == "fat"
+    assert model.meta["axis_unit"] == "nm"
+    assert model.meta["figures_of_merit"]["rmsecv"] > 0
+
+
+def test_coefficients_state_the_preprocessing_they_act_on(table_file, tmp_path):
+    assert main(search(table_file, tmp_path / "out", "--preprocessing", "snv+sg1")) == 0
+    coefficients = pd.read_csv(tmp_path / "out" / "coefficients.csv")
+    assert coefficients["acts_on"].unique().tolist() == ["spectrum after snv"]
+
+
+def test_search_replaces_its_own_files_and_no_other(table_file, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("coefficients.csv", "results.csv", "notes.txt"):
+        (out / name).write_text("old", encoding="utf-8")
+    assert main(search(table_file, out, "--models", "svr")) == 0
+    assert files(out) == ["model.spectral", "notes.txt", "report.html", "results.csv"]
+    assert (out / "notes.txt").read_text(encoding="utf-8") == "old"
+    assert (out / "results.csv").read_text(encoding="utf-8").startswith("rank,")
+
+
+def test_search_says_how_many_candidates_failed(table_file, tmp_path, capsys):
+    narrow = frame().iloc[:, :12]
+    narrow.to_csv(table_file, index=False)
+    assert main(search(table_file, tmp_path / "out", "--preprocessing", "raw", "sg1")) == 0
+    printed = capsys.readouterr()
+    assert "11 of 22 candidates could not be fitted; see results.csv" in printed.out
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "jinja2"])
+def test_without_report_libraries(monkeypatch, table_file, tmp_path, capsys, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(search(table_file, tmp_path / "out")) == 0
+    assert files(tmp_path / "out") == ["coefficients.csv", "model.spectral", "results.csv"]
+    assert 'pip install "spectral_fast[report]"' in capsys.readouterr().out
+
+
+def test_predict(results, tmp_path, capsys):
+    shuffled = tmp_path / "new.csv"
+    extra = frame().assign(**{"2500 nm": 1.0}).iloc[:5, ::-1]
+    extra.to_csv(shuffled, index=False)
+    expected = spectral_fast.persistence.load_model(results / "model.spectral").pipeline.predict(
+        MIXTURES.data[:5]
+    )
+    model = str(results / "model.spectral")
+
+    assert main(["predict", model, str(shuffled), "--id", "sample"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "sample,predicted fat"
+    assert [line.split(",")[0] for line in lines[1:]] == ["000", "001", "002", "003", "004"]
+    np.testing.assert_allclose([float(line.split(",")[1]) for line in lines[1:]], expected)
+
+    out = tmp_path / "predictions.csv"
+    assert main(["predict", model, str(shuffled), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    predictions = pd.read_csv(out)
+    assert predictions["row"].tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(predictions["predicted fat"], expected)
+
+
+def test_demo(monkeypatch, tmp_path, capsys):
+    meat = Bunch(
+        data=MIXTURES.data,
+        target=MIXTURES.target,
+        target_names=["water", "fat", "protein"],
+        wavelengths=np.arange(20.0),
+        wavelength_unit="nm",
+        feature_names=[str(i) for i in range(20)],
+    )
+    monkeypatch.setattr(spectral_fast.datasets, "load_tecator", lambda: meat)
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 0
+    assert files(tmp_path / "spectral_fast_demo") == sorted(OUTPUTS)
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    printed = capsys.readouterr().out
+    for word in (__version__, "scikit-learn", "cores", "threading layer", "cache", "extra report"):
+        assert word in printed
+
+
+def test_version_and_help(capsys):
+    for option, expected in (("--version", __version__), ("--help", "search")):
+        with pytest.raises(SystemExit) as stop:
+            main([option])
+        assert stop.value.code == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_nothing_heavy_is_imported_before_the_arguments_are_parsed():
+    code = (
+        "import sys, spectral_fast.cli as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'numpy', 'pandas', 'sklearn', 'numba'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+# --- what it refuses ------------------------------------------------------------------
+
+
+def refuse(capsys, folder, arguments, message):
+    """Assert exit code 2, one line of message, and that nothing was written."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("spectral-fast: error: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def changed(**cells):
+    """Return the table as CSV text after assigning columns (names: c0 is the first channel)."""
+    names = {f"c{i}": channel for i, channel in enumerate(CHANNELS)} | {"target": "fat (%)"}
+    return frame().assign(**{names[name]: value for name, value in cells.items()})
+
+
+def with_cell(value):
+    column = frame()["910 nm"].astype(object)
+    column[4] = value
+    return changed(c1=column)
+
+
+BAD_TABLES = {
+    "non-numeric channel names": (
+        frame().rename(columns=dict(zip(CHANNELS, map("x{}".format, CHANNELS), strict=True))),
+        "has no channels",
+    ),
+    "duplicate channels": (frame().rename(columns={"910 nm": "900.0 nm"}), "more than once"),
+    "missing target": (frame().rename(columns={"fat (%)": "fat"}), "has no column 'fat (%)'"),
+    "text in a channel": (with_cell("n.d."), "'n.d.' in row 4, column '910 nm'"),
+    "NaN": (with_cell(np.nan), "row 4 (counted from 0), channel 910 nm"),
+    "infinity": (with_cell(np.inf), "row 4 (counted from 0), channel 910 nm"),
+    "NaN in the target": (changed(target=[np.nan, *MIXTURES.target[1:, 0]]), "in row 0"),
+    "constant target": (changed(target=1.0), "y is constant"),
+    "constant spectra": (changed(**{f"c{i}": 1.0 for i in range(20)}), "same value in every"),
+    "fewer rows than folds": (frame().head(2), "at most n_samples=2"),
+    "no rows": (frame().head(0), "no rows"),
+}
+
+
+@pytest.mark.parametrize(("table", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+def test_bad_tables(table_file, tmp_path, capsys, table, message):
+    table.to_csv(table_file, index=False)
+    refuse(capsys, tmp_path, search(table_file, tmp_path / "out"), message)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"hello\n", "is not a table"), (b"\x89PNG\0\0", "is not a text table")],
+)
+def test_files_that_are_no_tables(table_file, tmp_path, capsys, content, message):
+    table_file.write_bytes(content)
+    refuse(capsys, tmp_path, search(table_file, tmp_path / "out"), message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--preprocessing", "snv+sg7"), "got 'sg7'"),
+        (("--models", "plsr"), "got 'plsr'"),
+        (("--cv", "1"), "1"),
+        (("--cv", "25"), "at most n_samples=24"),
+        (("--jobs", "0"), "n_jobs"),
+    ],
+)
+def test_bad_options(table_file, tmp_path, capsys, options, message):
+    refuse(capsys, tmp_path, search(table_file, tmp_path / "out", *options), message)
+
+
+def test_window_wider_than_the_spectrum(table_file, tmp_path, capsys):
+    frame().iloc[:, :12].to_csv(table_file, index=False)
+    arguments = search(table_file, tmp_path / "out", "--preprocessing", "sg1")
+    refuse(capsys, tmp_path, arguments, "`window_length`")
+
+
+def test_missing_file(tmp_path, capsys):
+    refuse(capsys, tmp_path, search(tmp_path / "none.csv", tmp_path / "out"), "does not exist")
+
+
+def test_output_that_is_a_file_or_the_input(table_file, tmp_path, capsys):
+    refuse(capsys, tmp_path, search(table_file, table_file), "is a file")
+    own = table_file.rename(tmp_path / "results.csv")
+    refuse(capsys, tmp_path, search(own, tmp_path), "would replace the file it is made from")
+
+
+def test_arguments_that_cannot_be_parsed(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["search", "table.csv"])
+    assert stop.value.code == 2
+    assert "--target" in capsys.readouterr().err
+
+
+def test_predict_refuses_another_axis(results, tmp_path, capsys):
+    file = tmp_path / "new.csv"
+    frame().drop(columns=["900 nm", "1000 nm"]).to_csv(file, index=False)
+    arguments = ["predict", str(results / "model.spectral"), str(file)]
+    message = "lacks 2 of the model's 20 channels: '900 nm', '1000 nm'"
+    refuse(capsys, tmp_path, [*arguments, "--out", str(tmp_path / "out.csv")], message)
+
+
+def test_predict_refuses_a_model_of_another_version(results, table_file, tmp_path, capsys):
+    model = tmp_path / "old.spectral"
+    with zipfile.ZipFile(results / "model.spectral") as archive:
+        meta = json.loads(archive.read("meta.json"))
+    with zipfile.ZipFile(model, "w") as archive:
+        archive.writestr("meta.json", json.dumps(meta | {"scikit-learn": "0.24.2"}))
+        archive.writestr("pipeline.joblib", b"")
+    arguments = ["predict", str(model), str(table_file), "--out", str(tmp_path / "out.csv")]
+    refuse(capsys, tmp_path, arguments, "was written with scikit-learn 0.24.2")
+
+
+def test_predict_refuses_what_is_no_model(table_file, tmp_path, capsys):
+    arguments = ["predict", str(table_file), str(table_file)]
+    refuse(capsys, tmp_path, arguments, "is not a model file of spectral_fast")
+
+
+def test_predict_refuses_to_replace_its_input(results, table_file, tmp_path, capsys):
+    arguments = ["predict", str(results / "model.spectral"), str(table_file)]
+    refuse(capsys, tmp_path, [*arguments, "--out", str(table_file)], "would replace the file")
+    refuse(capsys, tmp_path, [*arguments, "--id", "smaple"], "Did you mean 'sample'?")
+
+
+# --- what goes wrong on the way -------------------------------------------------------
+
+
+def fail(error):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
+
+
+def test_a_full_disk_leaves_the_old_results(monkeypatch, table_file, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "results.csv").write_text("old", encoding="utf-8")
+    monkeypatch.setattr(spectral_fast.persistence, "save_model", fail(OSError("disk full")))
+    refuse(capsys, out, search(table_file, out), "disk full")
+
+
+def test_errors_of_the_program_keep_their_traceback(monkeypatch, table_file, tmp_path):
+    monkeypatch.setattr(spectral_fast.report, "write_report", fail(ValueError("a bug")))
+    with pytest.raises(ValueError, match="a bug"):
+        main(search(table_file, tmp_path / "out"))
+    assert files(tmp_path) == ["table.csv"]
+
+
+def test_interruption(monkeypatch, table_file, tmp_path, capsys):
+    monkeypatch.setattr(SpectralSearchCV, "fit", fail(KeyboardInterrupt))
+    assert main(search(table_file, tmp_path / "out")) == 130
+    assert "interrupted, nothing was written" in capsys.readouterr().err
+    assert files(tmp_path) == ["table.csv"]

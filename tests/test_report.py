@@ -1,0 +1,273 @@
+import base64
+import re
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import PoissonRegressor, Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+
+from spectral_fast.datasets import make_spectra
+from spectral_fast.model_selection import SpectralSearchCV
+from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
+from spectral_fast.report import _plots, _words, regression_vector, write_report
+
+MIXTURES = make_spectra(24, 20, random_state=0)
+X, Y = MIXTURES.data, MIXTURES.target[:, 0]
+SG1 = SavitzkyGolay(5, 2, 1)
+
+
+def fitted(*steps):
+    return make_pipeline(*steps).fit(X, Y)
+
+
+# --- regression vectors ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "acts_on"),
+    [
+        (fitted(PLSRegression(3, scale=False)), "raw spectrum"),
+        (fitted(PLSRegression(3, scale=True)), "raw spectrum"),
+        (fitted(Ridge(1e-3)), "raw spectrum"),
+        (fitted(SVR(kernel="linear")), "raw spectrum"),
+        (fitted(SG1, Ridge(1e-3)), "raw spectrum"),
+        (fitted(SavitzkyGolay(5, 2, mode="constant", cval=1.0), Ridge(1e-3)), "raw spectrum"),
+        (fitted(SG1, make_pipeline(StandardScaler(), Ridge())), "raw spectrum"),
+        (fitted("passthrough", Ridge()), "raw spectrum"),
+        (fitted(SNV(), SG1, PLSRegression(3, scale=False)), "spectrum after snv"),
+        (fitted(SG1, SNV(), Ridge()), "spectrum after savitzkygolay+snv"),
+        (fitted(MSC(), Ridge()), "spectrum after msc"),
+    ],
+)
+def test_the_vector_predicts_what_the_pipeline_does(pipeline, acts_on):
+    vector = regression_vector(pipeline, X)
+    assert vector.acts_on == acts_on
+    spectra = X
+    for name in acts_on.removeprefix("spectrum after ").split("+"):
+        if name != "raw spectrum":
+            spectra = pipeline.named_steps[name].transform(spectra)
+    predicted = spectra @ vector.coefficients + vector.intercept
+    np.testing.assert_allclose(predicted, np.ravel(pipeline.predict(X)), rtol=0, atol=1e-9)
+
+
+def test_unfolded_vectors_act_on_what_the_model_sees():
+    pipeline = fitted(SG1, Ridge(1e-3))
+    vector = regression_vector(pipeline, X, fold=False)
+    assert vector.acts_on == "spectrum after savitzkygolay"
+    np.testing.assert_array_equal(vector.coefficients, pipeline[-1].coef_)
+
+
+@pytest.mark.parametrize(
+    "model", [RandomForestRegressor(3, random_state=0), SVR(), PoissonRegressor()]
+)
+def test_models_that_are_not_linear_have_no_vector(model):
+    assert regression_vector(Pipeline([("model", model)]).fit(X, Y + 1), X) is None
+
+
+# --- words ----------------------------------------------------------------------------
+
+BEST = {
+    "preprocessing": "snv+sg1",
+    "model": "pls",
+    "params": {"n_components": 7},
+    "n_components": 7,
+    "rmsecv": 0.5213,
+    "rmsecv_se": 0.0312,
+    "r2": 0.99826,
+    "rpd": 24.04,
+    "bias": -0.00123,
+}
+
+
+def test_headline():
+    assert _words.headline(BEST, "fat", "%") == (
+        "SNV + first derivative, PLS with 7 latent variables; RMSECV 0.52 % fat (±0.03), "
+        "R² 0.998, RPD 24"
+    )
+    ridge = BEST | {"model": "ridge", "params": {"alpha": 1e-5}, "n_components": None}
+    assert _words.headline(ridge | {"preprocessing": "mine"}, "fat", "") == (
+        "mine, ridge regression with alpha 1e-05; RMSECV 0.52 (±0.03), R² 0.998, RPD 24"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "expected"),
+    [
+        (0.5213, 0.0312, ("0.52", "0.03")),
+        (123.4, 9.7, ("123", "10")),
+        (1234.0, 56.0, ("1234", "56")),
+        (0.5213, 0.0, ("0.521", "")),
+        (0.5213, float("nan"), ("0.521", "")),
+    ],
+)
+def test_rounding_to_the_error(value, error, expected):
+    assert _words.rounded_to_error(value, error) == expected
+
+
+@pytest.mark.parametrize(
+    ("r2", "expected"),
+    [(0.9976, "0.998"), (0.99987, "0.9999"), (1.0, "1.000"), (-0.0351, "−0.035")],
+)
+def test_r2_below_one_never_reads_as_one(r2, expected):
+    assert _words.coefficient_of_determination(r2) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.0, "0"), (18.14, "18.1"), (1234.5, "1234"), (2.5e-7, "2.5e-07"), (float("nan"), "–")],
+)
+def test_number(value, expected):
+    assert _words.number(value) == expected
+
+
+def test_a_single_latent_variable_is_singular():
+    row = BEST | {"n_components": 1}
+    assert _words.describe_model(row) == "PLS with 1 latent variable"
+    assert _words.settings(row) == "1 LV"
+
+
+# --- the report -----------------------------------------------------------------------
+
+
+def searched(models, preprocessing, **parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitFailedWarning)
+        return SpectralSearchCV(models, preprocessing, cv=3, **parameters).fit(X, Y)
+
+
+def report(search, tmp_path, X=X, y=Y, **parameters):
+    path = tmp_path / "report.html"
+    write_report(search, X, y, path, **{"title": "Mixtures", **parameters})
+    return path.read_text(encoding="utf-8")
+
+
+def figures(html):
+    """Return the titles of the figures, and check that each is an SVG picture."""
+    pictures = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)">', html)
+    for data, _ in pictures:
+        assert b"<svg" in base64.b64decode(data)
+    assert len(pictures) == html.count("<img")
+    return [title for _, title in pictures]
+
+
+@pytest.fixture(scope="module")
+def pls_search():
+    return searched({"pls": {"n_components": [1, 2, 3]}}, ("raw", "snv"))
+
+
+def test_report_holds_everything_and_needs_nothing(pls_search, tmp_path):
+    html = report(
+        pls_search,
+        tmp_path,
+        title="Meat <& co>",
+        axis=MIXTURES.wavelengths,
+        axis_label="Wavelength (nm)",
+        target_name="fat",
+        target_unit="%",
+        command="spectral-fast search 'my file.csv'",
+    )
+    assert "<h1>Meat &lt;&amp; co&gt;</h1>" in html
+    assert "% fat" in html
+    assert "spectral-fast search &#39;my file.csv&#39;" in html
+    assert "seed 0" in html
+    assert html.count("<tr>") == 1 + len(pls_search.results_)
+    assert figures(html)[:3] == [
+        "Predicted against measured",
+        "Errors against predictions",
+        "RMSECV against the number of latent variables",
+    ]
+    assert "Spectra as measured" in figures(html)
+    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]*)""", html)
+    assert addresses
+    assert all(address.startswith("data:") for address in addresses)
+    assert "<script" not in html
+    assert "://" not in html
+    assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
+
+
+def test_preprocessed_spectra_are_shown_where_they_differ(tmp_path):
+    raw = report(searched({"ridge": {"alpha": [1e-3]}}, ["raw"]), tmp_path)
+    assert figures(raw)[2:] == ["Spectra as measured"]
+    assert "The regression vector below" in raw
+    snv = report(searched({"ridge": {"alpha": [1e-3]}}, ["snv"]), tmp_path)
+    assert figures(snv)[2:] == ["Spectra as measured", "Spectra after SNV"]
+    assert "The regression vector below" in snv
+
+
+def test_a_winner_that_is_not_linear_has_no_regression_vector(tmp_path):
+    html = report(searched([RandomForestRegressor(3, random_state=0)], ["raw"]), tmp_path)
+    assert "RandomForestRegressor" in html
+    assert "The regression vector below" not in html
+    assert figures(html)[2:] == ["Spectra as measured"]
+
+
+def test_fewer_features_than_channels(tmp_path):
+    from sklearn.decomposition import PCA
+
+    html = report(searched({"ridge": {"alpha": [1e-3]}}, [("pca", PCA(3))]), tmp_path)
+    assert "Spectra after pca" in figures(html)
+
+
+def test_failed_candidates_are_listed_once_for_each_message(tmp_path):
+    wide = ("wide", SavitzkyGolay(2 * X.shape[1] + 1))
+    html = report(searched({"ridge": {"alpha": [1e-3, 1.0]}}, ["raw", wide]), tmp_path)
+    assert "2 candidates could not be fitted" in html
+    assert "wide, ridge regression with alpha 0.001 and 1 more:" in html
+    assert html.count("`window_length`") == 1
+
+
+def test_a_large_search_shows_the_top_of_the_ranking(tmp_path):
+    search = searched({"ridge": {"alpha": np.logspace(-6, 3, 30)}}, ["raw"])
+    html = report(search, tmp_path)
+    assert html.count("<tr>") == 1 + 20
+    assert "The 20 best of 30 candidates" in html
+
+
+def test_many_samples_are_thinned(monkeypatch, pls_search, tmp_path):
+    monkeypatch.setattr(_plots, "MAX_SPECTRA", 10)
+    assert "10 of 24 spectra are shown" in report(pls_search, tmp_path)
+
+
+def test_samples_that_were_never_held_out(tmp_path):
+    splits = [(np.arange(12, 24), np.arange(6)), (np.arange(6), np.arange(6, 12))]
+    search = SpectralSearchCV({"ridge": {"alpha": [1e-3]}}, ["raw"], cv=splits).fit(X, Y)
+    assert len(figures(report(search, tmp_path))) == 3
+
+
+def test_falling_axis_and_single_target_column(pls_search, tmp_path):
+    html = report(pls_search, tmp_path, y=Y[:, None], axis=np.linspace(4000, 3000, X.shape[1]))
+    assert "4000 to 3000" in html
+
+
+def test_several_targets_are_refused(pls_search, tmp_path):
+    with pytest.raises(ValueError, match="one target"):
+        report(pls_search, tmp_path, y=np.column_stack([Y, Y]))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "jinja2"])
+def test_missing_libraries_are_named(monkeypatch, pls_search, tmp_path, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModuleNotFoundError, match=rf"needs {module}: pip install .*\[report\]"):
+        report(pls_search, tmp_path)
+
+
+def test_figures_are_reproducible_and_leave_matplotlib_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    first, second = (_plots.residuals(Y, Y - Y.mean(), 1.0, "fat") for _ in range(2))
+    assert first == second
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_more_curves_than_colours():
+    curves = {f"chain {i}": (np.arange(1.0, 4), np.array([3.0, 2, 1]) + i) for i in range(9)}
+    assert "<svg" in _plots.rmsecv_curves(curves, (3, 1), "%")
