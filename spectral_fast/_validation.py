@@ -1,5 +1,6 @@
 """Checks of spectra and reference values, with errors that say where the fault is."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def _check_finite_spectra(X: np.ndarray, channel_names: Sequence) -> None:
     bad = ~np.isfinite(X)
     if bad.any():
         rows = np.flatnonzero(bad.any(axis=1))
-        channels = [channel_names[channel] for channel in np.flatnonzero(bad.any(axis=0))]
+        channels = itertools.compress(channel_names, bad.any(axis=0))
         raise ValueError(
             f"X has NaN or infinite values in {_listed('row', rows)} (counted from 0), "
             f"{_listed('channel', channels)}. Remove these rows or channels, or fill the gaps."

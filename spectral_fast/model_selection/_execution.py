@@ -58,18 +58,19 @@ def evaluate_fold(
     `steps` is the part of the preprocessing that has to be fitted on the training rows.
     """
     shape = (len(test), y[0].size)
+    y_train = y[train]
     # One thread: the folds are what runs in parallel, and sums that a BLAS splits over
     # threads would make results depend on `n_jobs`.
     with threadpool_limits(limits=1), thread_limit(1):
         try:
-            X_train, X_test = _preprocess(steps, X[train], X[test], y[train])
+            X_train, X_test = _preprocess(steps, X[train], X[test], y_train)
         except Exception as error:
             if raise_errors:
                 raise
             return [_failure(error, shape, 0.0)] * len(model.settings)
-        for array in (X_train, X_test):
+        for array in (X_train, y_train, X_test):
             array.flags.writeable = False  # the candidates share them
-        return _evaluate(model, X_train, y[train], X_test, shape, raise_errors)
+        return _evaluate(model, X_train, y_train, X_test, shape, raise_errors)
 
 
 def _preprocess(

@@ -147,7 +147,7 @@ def ranked_table(candidates: Sequence[Candidate], n_features: int) -> pd.DataFra
         "error": _objects([each.error for each in ranked]),
         "seconds": [each.fold_seconds.sum() for each in ranked],
     }
-    return pd.DataFrame(columns, index=pd.Index(order, name="candidate"))
+    return pd.DataFrame(columns).set_index(pd.Index(order, name="candidate"))
 
 
 def cv_results(candidates: Sequence[Candidate]) -> dict[str, Any]:
@@ -181,8 +181,6 @@ def _column(params: Sequence[dict[str, Any]], name: str) -> np.ma.MaskedArray:
     return column
 
 
-def _objects(values: Sequence[Any]) -> np.ndarray:
-    """Keep None and dicts as they are, where pandas would guess a type."""
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
+def _objects(values: Sequence[Any]) -> pd.Series:
+    """Keep None as it is, where pandas would make it NaN."""
+    return pd.Series(values, dtype=object)

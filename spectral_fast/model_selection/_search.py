@@ -146,10 +146,10 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
     >>> spectra = concentrations @ rng.uniform(size=(3, 50))
     >>> search = SpectralSearchCV(models=["pls"], preprocessing=["raw", "snv"])
     >>> search = search.fit(spectra + 1e-6 * rng.normal(size=(40, 50)), concentrations[:, 0])
-    >>> search.results_[["preprocessing", "model", "n_components", "rank"]].head(1)
-              preprocessing model  n_components  rank
-    candidate
-    2                   raw   pls             3     1
+    >>> search.best_params_
+    {'preprocessing': 'raw', 'model': 'pls', 'model__n_components': 3}
+    >>> search.results_.columns[7:12].to_list()
+    ['rmsecv', 'rmsecv_se', 'r2', 'rpd', 'bias']
     """
 
     _parameter_constraints: ClassVar[dict] = {

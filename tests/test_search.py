@@ -1,0 +1,772 @@
+"""SpectralSearchCV: the numbers of plain loops over scikit-learn Pipelines, and its manners."""
+
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
+from sklearn.decomposition import PCA
+from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.linear_model import Lasso, LinearRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    LeaveOneOut,
+    RepeatedKFold,
+    ShuffleSplit,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info
+
+from spectral_fast.cross_decomposition import PLSRegression
+from spectral_fast.datasets import load_gasoline, load_tecator
+from spectral_fast.model_selection import SpectralSearchCV
+from spectral_fast.model_selection._families import PLSFamily
+from spectral_fast.model_selection._grid import MODELS, expand_models, expand_preprocessing
+from spectral_fast.model_selection._results import HeldOut
+from spectral_fast.preprocessing import SNV, SavitzkyGolay
+from tests.reference import search as reference
+
+COLUMNS = [
+    "rank",
+    "preprocessing",
+    "selector",
+    "n_features",
+    "model",
+    "params",
+    "n_components",
+    "rmsecv",
+    "rmsecv_se",
+    "r2",
+    "rpd",
+    "bias",
+    "error",
+    "seconds",
+]
+GRIDS = {"pls": {"n_components": [1, 2, 3, 4, 5, 6]}, "ridge": {"alpha": [1e-3, 1e-1, 10.0]}}
+TWINS = {"pls": SklearnPLSRegression(scale=False), "ridge": Ridge()}
+
+
+def tecator():
+    data = load_tecator()
+    return data.data[:40, ::3], data.target[:40, data.target_names.index("fat")]
+
+
+def gasoline():
+    data = load_gasoline()
+    return data.data[:30, ::10], data.target[:30].ravel()
+
+
+def tall():
+    """More samples than channels."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(45, 24)).cumsum(axis=1)
+    return X, X @ rng.normal(size=24) + rng.normal(size=45)
+
+
+def several_targets():
+    data = load_tecator()
+    return data.data[:40, ::3], data.target[:40]
+
+
+def small(n_samples=20, n_features=16, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features)).cumsum(axis=1)
+    return X, X[:, 3] - 0.5 * X[:, 9] + 0.1 * rng.normal(size=n_samples)
+
+
+def quick(**parameters):
+    return SpectralSearchCV(
+        **{"models": {"ridge": {"alpha": [0.1, 1.0]}}, "preprocessing": "raw", "cv": 3} | parameters
+    )
+
+
+# ------------------------------------------------------------------ the same numbers
+
+
+@pytest.mark.parametrize("data", [tecator, gasoline, tall])
+def test_equals_plain_loops_over_pipelines(data):
+    X, y = data()
+    splits = list(KFold(4, shuffle=True, random_state=1).split(X))
+    found = SpectralSearchCV(GRIDS, reference.PREPROCESSING.keys(), cv=splits).fit(X, y)
+    models = [(name, TWINS[name], grid) for name, grid in GRIDS.items()]
+    expected = reference.search(X, y, reference.PREPROCESSING, models, splits)
+
+    table = found.results_.sort_index()
+    assert [*zip(table.preprocessing, table.model, table.params, strict=True)] == [
+        (each["preprocessing"], each["model"], each["params"]) for each in expected
+    ]
+    assert_allclose(table.rmsecv, [each["rmsecv"] for each in expected], rtol=1e-9)
+    assert_allclose(table.r2, [each["r2"] for each in expected], atol=1e-9, rtol=0)
+    assert_allclose(
+        found.oof_predictions_,
+        [each["out_of_fold"] for each in expected],
+        atol=1e-9 * np.ptp(y),
+        rtol=0,
+    )
+
+
+def test_equals_plain_loops_for_several_targets():
+    X, y = several_targets()
+    splits = list(KFold(4, shuffle=True, random_state=1).split(X))
+    found = SpectralSearchCV(GRIDS, ["raw", "snv"], cv=splits).fit(X, y)
+    models = [(name, TWINS[name], grid) for name, grid in GRIDS.items()]
+    expected = reference.search(X, y, ["raw", "snv"], models, splits)
+
+    table = found.results_.sort_index()
+    relative = np.array([each["rmsecv"] for each in expected]) / y.std(axis=0, ddof=1)
+    assert_allclose(table.rmsecv, np.sqrt((relative**2).mean(axis=1)), rtol=1e-6)
+    assert_allclose(table.rpd, 1 / table.rmsecv, rtol=1e-12)
+    assert_allclose(table.r2, [each["r2"].mean() for each in expected], atol=1e-6)
+    assert_allclose(
+        found.oof_predictions_, [each["out_of_fold"] for each in expected], atol=1e-6 * np.ptp(y)
+    )
+
+
+def test_winner_is_the_pipeline_fitted_to_all_samples():
+    X, y = tecator()
+    search = SpectralSearchCV(GRIDS, ["raw", "snv+sg1"]).fit(X, y)
+    chain, params = search.results_.iloc[0][["preprocessing", "params"]]
+    twin = TWINS[search.results_.iloc[0]["model"]]
+    expected = make_pipeline(*reference.PREPROCESSING[chain], clone(twin).set_params(**params))
+    assert_allclose(search.predict(X), expected.fit(X, y).predict(X), rtol=1e-9)
+    assert search.score(X, y) == r2_score(y, search.best_estimator_.predict(X))
+    assert isinstance(search.best_estimator_, Pipeline)
+    assert [name for name, _ in search.best_estimator_.steps] == [
+        *(() if chain == "raw" else chain.split("+")),
+        "model",
+    ]
+
+
+def test_cv_results_equal_those_of_grid_search():
+    X, y = small()
+    splits = list(KFold(4).split(X))
+    found = quick(cv=splits, models={"ridge": {"alpha": [0.1, 1.0, 1e4]}}).fit(X, y).cv_results_
+    expected = (
+        GridSearchCV(
+            Ridge(), {"alpha": [0.1, 1.0, 1e4]}, cv=splits, scoring="neg_root_mean_squared_error"
+        )
+        .fit(X, y)
+        .cv_results_
+    )
+    for name in ("mean_test_score", "std_test_score", *(f"split{k}_test_score" for k in range(4))):
+        assert_allclose(found[name], expected[name], rtol=1e-10)
+    assert set(expected) - set(found) == {"param_alpha", "mean_score_time", "std_score_time"}
+    assert found["param_model__alpha"].tolist() == [0.1, 1.0, 1e4]
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_results_do_not_depend_on_n_jobs(backend):
+    X, y = tecator()
+    parameters = {"models": GRIDS, "preprocessing": ["raw", "msc", "snv+sg1"]}
+    alone = SpectralSearchCV(**parameters, n_jobs=1).fit(X, y)
+    with joblib.parallel_config(backend=backend):
+        together = SpectralSearchCV(**parameters, n_jobs=2).fit(X, y)
+    assert_array_equal(together.oof_predictions_, alone.oof_predictions_)
+    pd.testing.assert_frame_equal(
+        together.results_.drop(columns="seconds"),
+        alone.results_.drop(columns="seconds"),
+        check_exact=True,
+    )
+
+
+def test_large_spectra_reach_workers_as_read_only_memory_maps():
+    X, y = small(60, 2500)  # beyond the 1 MB from which joblib maps
+    parameters = {"models": {"ridge": {"alpha": [1.0]}}, "preprocessing": ["snv", StandardScaler()]}
+    alone = SpectralSearchCV(**parameters, cv=2, n_jobs=1).fit(X, y)
+    together = SpectralSearchCV(**parameters, cv=2, n_jobs=2).fit(X, y)
+    assert_array_equal(together.oof_predictions_, alone.oof_predictions_)
+
+
+def test_thread_limits_are_restored():
+    before = [library["num_threads"] for library in threadpool_info()]
+    X, y = small()
+    with joblib.parallel_config(backend="threading"):
+        quick(n_jobs=2).fit(X, y)
+    assert [library["num_threads"] for library in threadpool_info()] == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_other_dtypes_equal_the_pipeline(dtype):
+    X, y = tall()
+    X = (10 * X).astype(dtype)
+    splits = list(KFold(3).split(X))
+    search = SpectralSearchCV({"pls": {"n_components": [2]}}, ["raw"], cv=splits).fit(X, y)
+    expected = [
+        SklearnPLSRegression(2, scale=False).fit(X[train], y[train]).predict(X[test])
+        for train, test in splits
+    ]
+    assert_allclose(search.oof_predictions_[0], np.concatenate(expected), rtol=1e-6)
+
+
+# ------------------------------------------------------------------ families
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("estimator", [PLSRegression, SklearnPLSRegression])
+@pytest.mark.parametrize("data", [tecator, tall, several_targets])
+def test_pls_family_equals_separate_fits(data, estimator, scale):
+    X, y = data()
+    counts = [3, 1, 8, 2]
+    family = PLSFamily()
+    assert family.handles(estimator())
+    found = family.predict(
+        estimator(scale=scale), [{"n_components": k} for k in counts], X[10:], y[10:], X[:10]
+    )
+    for count, predictions in zip(counts, found, strict=True):
+        expected = estimator(count, scale=scale).fit(X[10:], y[10:]).predict(X[:10])
+        assert predictions.shape == expected.shape
+        assert_allclose(predictions, expected, atol=1e-9 * np.ptp(y), rtol=0)
+
+
+@pytest.mark.parametrize("estimator", [PLSRegression, SklearnPLSRegression])
+def test_noise_components_do_not_spoil_smaller_counts(estimator):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3)) @ rng.normal(size=(3, 50))  # rank 3
+    y = X[:, 0] + 0.1 * rng.normal(size=40)
+    found = PLSFamily().predict(
+        estimator(scale=False), [{"n_components": k} for k in range(1, 9)], X[8:], y[8:], X[:8]
+    )
+    for count in (1, 2, 3):
+        expected = estimator(count, scale=False).fit(X[8:], y[8:]).predict(X[:8])
+        assert_allclose(found[count - 1], expected, rtol=1e-9)
+
+
+def test_pls_family_shares_a_fit_among_feasible_counts_only():
+    settings = [
+        {"n_components": count, "scale": scale} for scale in (True, False) for count in (1, 5, 9)
+    ]
+    batches = PLSFamily().batches(PLSRegression(), settings, (6, 30))
+    assert sorted(batches) == [[0, 1], [2], [3, 4], [5]]
+
+
+def test_a_subclass_of_pls_is_fitted_candidate_by_candidate():
+    class Shifted(PLSRegression):
+        def predict(self, X):
+            return super().predict(X) + self.n_components
+
+    assert not PLSFamily().handles(Shifted())
+
+
+def test_counts_above_the_rank_fail_alone():
+    X, y = small(12, 16)
+    with pytest.warns(FitFailedWarning, match="2 of 5 candidates failed"):
+        search = quick(models={"pls": {"n_components": [2, 9, 1, 7, 0]}}).fit(X, y)
+    table = search.results_.sort_index()
+    assert table.error.notna().tolist() == [False, True, False, False, True]
+    assert "n_components" in table.error[1]
+    assert table.rmsecv.isna().tolist() == [False, True, False, False, True]
+    alone = quick(models={"pls": {"n_components": [2, 1, 7]}}).fit(X, y)
+    assert_array_equal(alone.oof_predictions_[:2], search.oof_predictions_[[0, 2]])
+
+
+def test_default_counts_fit_the_smallest_training_fold():
+    X, y = small(12, 16)
+    search = SpectralSearchCV(["pls"], "raw", cv=3).fit(X, y)
+    assert search.cv_results_["param_model__n_components"].tolist() == list(range(1, 8))
+    search = SpectralSearchCV(["pls"], "raw", cv=3).fit(X[:, :4], y)
+    assert search.cv_results_["param_model__n_components"].tolist() == [1, 2, 3, 4]
+
+
+class FailsTogether(PLSFamily):
+    def predict(self, estimator, settings, *args):
+        if len(settings) > 1:
+            raise FloatingPointError("together")
+        return super().predict(estimator, settings, *args)
+
+
+def test_a_failing_batch_is_tried_one_by_one(monkeypatch):
+    X, y = small()
+    expected = quick(models={"pls": {"n_components": [1, 2]}}).fit(X, y)
+    monkeypatch.setattr(
+        "spectral_fast.model_selection._execution.family_of", lambda estimator: FailsTogether()
+    )
+    found = quick(models={"pls": {"n_components": [1, 2]}}, error_score="raise").fit(X, y)
+    assert_allclose(found.oof_predictions_, expected.oof_predictions_, rtol=1e-9)
+
+
+# ------------------------------------------------------------------ preprocessing and folds
+
+
+class Recorder(TransformerMixin, BaseEstimator):
+    seen: list = []  # noqa: RUF012
+
+    def fit(self, X, y=None):
+        self.seen.append(X[:, 0].copy())
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_stateful_steps_see_training_rows_only(monkeypatch):
+    monkeypatch.setattr(Recorder, "seen", [])
+    X, y = small()
+    splits = list(KFold(4).split(X))
+    chain = make_pipeline(SNV(), Recorder())
+    quick(preprocessing=[chain], models=["ridge", LinearRegression()], cv=splits).fit(X, y)
+    *in_folds, in_winner = Recorder.seen
+    treated = SNV().fit_transform(X)
+    assert len(in_folds) == 2 * len(splits)
+    for seen, (train, _) in zip(in_folds, splits * 2, strict=True):
+        assert_array_equal(seen, treated[train, 0])
+    assert_array_equal(in_winner, treated[:, 0])
+
+
+def test_a_function_of_columns_does_not_leak():
+    X, y = small()
+    splits = list(KFold(4).split(X))
+    centre = FunctionTransformer(lambda X: X - X.mean(axis=0))
+    search = quick(preprocessing=[centre], models=[LinearRegression()], cv=splits).fit(X, y)
+    for train, test in splits:
+        expected = make_pipeline(centre, LinearRegression()).fit(X[train], y[train])
+        assert_allclose(search.oof_predictions_[0, test], expected.predict(X[test]))
+
+
+@pytest.mark.parametrize(
+    "estimator", [Ridge(copy_X=False), LinearRegression(copy_X=False), PLSRegression(copy=False)]
+)
+def test_estimators_that_overwrite_their_input_harm_nobody(estimator):
+    X, y = tall()
+    before = X.copy()
+    models = [("first", estimator), ("second", estimator)]
+    search = SpectralSearchCV(models, "raw", cv=3).fit(X.copy(), y.copy())
+    expected = SpectralSearchCV([clone(estimator)], "raw", cv=3).fit(before, y)
+    assert_allclose(search.oof_predictions_[0], expected.oof_predictions_[0], rtol=1e-12)
+    assert_array_equal(search.oof_predictions_[0], search.oof_predictions_[1])
+
+
+def test_input_is_not_changed():
+    X, y = small()
+    before = X.copy(), y.copy()
+    SpectralSearchCV(cv=3, models=["pls"], preprocessing=["raw", "snv", "sg2"]).fit(X, y)
+    assert_array_equal(X, before[0])
+    assert_array_equal(y, before[1])
+
+
+def test_an_int_shuffles_with_the_seed():
+    X, y = small()
+    splits = KFold(3, shuffle=True, random_state=7)
+    assert_array_equal(
+        quick(cv=3, random_state=7).fit(X, y).oof_predictions_,
+        quick(cv=splits).fit(X, y).oof_predictions_,
+    )
+    assert (
+        quick(cv=3, random_state=7).fit(X, y).best_score_
+        != quick(cv=3, random_state=8).fit(X, y).best_score_
+    )
+
+
+def test_groups_reach_the_splitter():
+    X, y = small()
+    groups = np.arange(20) // 4
+    splits = list(GroupKFold(5).split(X, y, groups))
+    assert_array_equal(
+        quick(cv=GroupKFold(5)).fit(X, y, groups=groups).oof_predictions_,
+        quick(cv=splits).fit(X, y).oof_predictions_,
+    )
+
+
+def test_repeats_count_each_time_and_their_predictions_are_averaged():
+    X, y = small()
+    splits = list(RepeatedKFold(n_splits=4, n_repeats=3, random_state=0).split(X))
+    search = quick(cv=splits, models=[Ridge()]).fit(X, y)
+    predictions = np.full((3, 20), np.nan)
+    for fold, (train, test) in enumerate(splits):
+        predictions[fold // 4, test] = Ridge().fit(X[train], y[train]).predict(X[test])
+    assert search.n_splits_ == 12
+    assert_allclose(search.oof_predictions_[0], predictions.mean(axis=0), rtol=1e-10)
+    best = search.results_.iloc[0]
+    squares = (predictions - y) ** 2
+    assert_allclose(best.rmsecv, np.sqrt(squares.mean()), rtol=1e-10)
+    assert_allclose(best.rpd, y.std(ddof=1) / best.rmsecv)
+    per_sample = squares.mean(axis=0)
+    assert_allclose(best.rmsecv_se, per_sample.std(ddof=1) / np.sqrt(20) / (2 * best.rmsecv))
+
+
+def test_rows_never_held_out_do_not_count():
+    X, y = small()
+    splits = list(ShuffleSplit(2, test_size=5, random_state=0).split(X))
+    search = quick(cv=splits, models=[Ridge()]).fit(X, y)
+    held_out = np.concatenate([test for _, test in splits])
+    predictions = np.concatenate(
+        [Ridge().fit(X[train], y[train]).predict(X[test]) for train, test in splits]
+    )
+    assert_array_equal(np.flatnonzero(np.isfinite(search.oof_predictions_[0])), np.unique(held_out))
+    best = search.results_.iloc[0]
+    assert_allclose(best.rmsecv, np.sqrt(((predictions - y[held_out]) ** 2).mean()), rtol=1e-10)
+    assert_allclose(best.r2, r2_score(y[held_out], predictions), rtol=1e-10)
+
+
+# ------------------------------------------------------------------ figures of merit and ranking
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=3, max_size=30).filter(
+        lambda pairs: np.ptp([y for y, _ in pairs]) > 1e-3
+    ),
+    st.integers(1, 3),
+)
+def test_figures_equal_their_formulas(pairs, n_folds):
+    y, predictions = np.array(pairs).T
+    tests = np.array_split(np.random.default_rng(0).permutation(len(y)), n_folds)
+    found = HeldOut(y, tests).figures([predictions[test][:, None] for test in tests])
+    errors = predictions - y
+    rmsecv = np.sqrt((errors**2).mean())
+    assert_allclose(found.rmsecv, rmsecv, rtol=1e-10)
+    assert_allclose(found.r2, r2_score(y, predictions), rtol=1e-9, atol=1e-9)
+    assert_allclose(found.bias, errors.mean(), rtol=1e-9, atol=1e-9)
+    if rmsecv > 0:
+        se = (errors**2).std(ddof=1) / np.sqrt(len(y)) / (2 * rmsecv)
+        assert_allclose(found.rmsecv_se, se, rtol=1e-6, atol=1e-9 * rmsecv)
+        assert_allclose(found.rpd, y.std(ddof=1) / rmsecv, rtol=1e-9)
+    fold_rmse = [np.sqrt((errors[test] ** 2).mean()) for test in tests]
+    assert_allclose(found.fold_rmse, fold_rmse, rtol=1e-9)
+
+
+def test_standard_error_is_that_of_repeated_experiments():
+    rng = np.random.default_rng(0)
+    y, tests = np.zeros(200), [np.arange(200)]
+    drawn = [HeldOut(y, tests).figures([rng.normal(size=(200, 1))]) for _ in range(400)]
+    observed = np.std([each.rmsecv for each in drawn])
+    assert_allclose(np.mean([each.rmsecv_se for each in drawn]), observed, rtol=0.15)
+
+
+def test_perfect_predictions():
+    y = np.arange(6.0)
+    found = HeldOut(y, [np.arange(6)]).figures([y[:, None]])
+    assert (found.rmsecv, found.rmsecv_se, found.r2, found.bias) == (0, 0, 1, 0)
+    assert found.rpd == np.inf
+
+
+def test_units_of_several_targets_do_not_matter():
+    X, y = several_targets()
+    search = SpectralSearchCV({"ridge": {"alpha": [0.1, 1.0]}}, "raw").fit(X, y)
+    rescaled = SpectralSearchCV({"ridge": {"alpha": [0.1, 1.0]}}, "raw").fit(X, y * [1, 1e3, 1e-3])
+    figures = ["rmsecv", "rmsecv_se", "r2", "rpd", "bias"]
+    assert_allclose(search.results_[figures], rescaled.results_[figures], rtol=1e-6, atol=1e-9)
+
+
+class Fails(RegressorMixin, BaseEstimator):
+    def __init__(self, when="fit"):
+        self.when = when
+
+    def fit(self, X, y):
+        if self.when == "fit":
+            raise RuntimeError("no fit today")
+        return self
+
+    def predict(self, X):
+        value = {"nan": np.nan, "inf": np.inf}.get(self.when, 0.0)
+        return np.full(len(X) + (self.when == "shape"), value)
+
+
+def test_ranking():
+    X, y = small()
+    models = [
+        ("mean", DummyRegressor()),
+        ("fails", Fails()),
+        ("ridge", Ridge(1e-3)),
+        ("mean again", DummyRegressor()),
+    ]
+    with pytest.warns(FitFailedWarning):
+        search = quick(models=models).fit(X, y)
+    table = search.results_
+    assert table.columns.tolist() == COLUMNS
+    assert table["rank"].tolist() == [1, 2, 3, 4]
+    assert table.model.tolist() == ["ridge", "mean", "mean again", "fails"]
+    assert table.index.tolist() == [2, 0, 3, 1]
+    assert table.index.name == "candidate"
+    assert search.cv_results_["rank_test_score"].tolist() == [2, 4, 1, 3]
+    assert search.best_index_ == 2
+    assert search.best_params_ == {"preprocessing": "raw", "model": "ridge"}
+    assert search.best_params_ == search.cv_results_["params"][2]
+    assert search.best_score_ == -table.rmsecv[2]
+    assert table.error.tolist()[:3] == [None] * 3
+    assert table.selector.tolist() == [None] * 4
+    assert (table.n_features == 16).all()
+    assert (table.seconds > 0).all()
+
+
+def test_n_components_are_those_of_the_model():
+    X, y = small()
+    search = quick(models=[PLSRegression(3), Ridge()]).fit(X, y)
+    found = search.results_.sort_index().n_components
+    assert found[0] == 3
+    assert found.isna().tolist() == [False, True]
+
+
+# ------------------------------------------------------------------ failures
+
+
+@pytest.mark.parametrize(
+    ("when", "error"),
+    [
+        ("fit", "RuntimeError: no fit today"),
+        ("nan", "ValueError: the predictions hold NaN or infinity"),
+        ("inf", "ValueError: the predictions hold NaN or infinity"),
+        ("shape", "ValueError: cannot reshape"),
+    ],
+)
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_failure_is_recorded_and_the_search_goes_on(when, error, n_jobs):
+    X, y = small()
+    with pytest.warns(FitFailedWarning, match="1 of 2 candidates"):
+        search = quick(models=[Fails(when), Ridge()], n_jobs=n_jobs).fit(X, y)
+    last = search.results_.iloc[-1]
+    assert last.error.startswith(error)
+    assert np.isnan([last.rmsecv, last.rmsecv_se, last.r2, last.rpd, last.bias]).all()
+    assert np.isnan(search.oof_predictions_[0]).all()
+    assert search.results_.iloc[0].model == "Ridge"
+
+
+def test_a_failing_chain_is_recorded():
+    X, y = small(20, 10)  # narrower than the window
+    with pytest.warns(FitFailedWarning):
+        search = quick(preprocessing=["sg1", "raw"]).fit(X, y)
+    assert search.results_.preprocessing.tolist() == ["raw", "raw", "sg1", "sg1"]
+    assert "window_length" in search.results_.error.iloc[-1]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(
+    "parameters", [{"models": [Ridge(), Fails()]}, {"preprocessing": [PCA(100)]}]
+)
+def test_errors_are_raised_on_demand(parameters, n_jobs):
+    X, y = small()
+    with pytest.raises((RuntimeError, ValueError), match=r"no fit today|n_components"):
+        quick(**parameters, error_score="raise", n_jobs=n_jobs).fit(X, y)
+
+
+def test_all_candidates_failing_is_an_error():
+    X, y = small()
+    with pytest.raises(ValueError, match=r"All 2 candidates failed.*no fit today"):
+        quick(models=[Fails()], preprocessing=["raw", "snv"]).fit(X, y)
+
+
+# ------------------------------------------------------------------ bad input
+
+
+def with_value(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y: (with_value(X, (4, 2), np.nan), y), r"row 4 .* channel 2\."),
+        (lambda X, y: (X, with_value(y, 3, np.inf)), "y has NaN or infinite values in row 3 "),
+        (lambda X, y: (with_value(X, 7, 1.0), y), "same value in every channel of row 7 "),
+        (lambda X, y: (X, np.ones(20)), "y is constant"),
+        (lambda X, y: (X[:2], y[:2]), r"`cv` must be at most n_samples=2 folds; got 3\."),
+        (lambda X, y: (X[:1], y[:1]), "minimum of 2"),
+        (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+        (lambda X, y: (X, None), "requires y"),
+    ],
+)
+def test_bad_data(change, message):
+    with pytest.raises(ValueError, match=message):
+        quick().fit(*change(*small()))
+
+
+def test_channels_are_named_in_errors():
+    X, y = small()
+    frame = pd.DataFrame(
+        with_value(X, (4, 2), np.nan), columns=[f"{900 + k} nm" for k in range(16)]
+    )
+    with pytest.raises(ValueError, match=r"row 4 .* channel 902 nm\."):
+        quick().fit(frame, y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"models": ["plz"]}, ValueError, "pls, ridge, svr, random_forest; got 'plz'"),
+        ({"models": {"plz": {}}}, ValueError, "got 'plz'"),
+        ({"models": {"ridge": {"alfa": [1]}}}, ValueError, "'alfa' .* Ridge: alpha, "),
+        ({"models": {"ridge": {"alpha": 1}}}, TypeError, "wrapped in a list"),
+        ({"models": {"ridge": {"alpha": []}}}, ValueError, "non-empty"),
+        ({"models": [SNV()]}, TypeError, "`fit` and `predict`; got SNV"),
+        ({"models": [Ridge]}, TypeError, "`fit` and `predict`; got <class"),
+        ({"models": [Lasso(1), Lasso(2)]}, ValueError, "distinct names; got 'Lasso' twice"),
+        ({"models": []}, ValueError, "`models` must hold at least one"),
+        ({"models": 3}, TypeError, "`models` must hold names or estimators; got 3"),
+        ({"preprocessing": ["smv"]}, ValueError, "raw, snv, msc, sg0, sg1, sg2; got 'smv'"),
+        ({"preprocessing": ["snv+"]}, ValueError, "got ''"),
+        ({"preprocessing": [Ridge()]}, TypeError, "`fit` and `transform`; got Ridge"),
+        ({"preprocessing": ["snv", "snv"]}, ValueError, "got 'snv' twice"),
+        ({"preprocessing": ()}, ValueError, "`preprocessing` must hold at least one"),
+        ({"cv": 1}, ValueError, "'cv' parameter"),
+        ({"error_score": 0.0}, ValueError, "'error_score' parameter"),
+        ({"progress": "yes"}, ValueError, "'progress' parameter"),
+    ],
+)
+def test_bad_parameters(parameters, error, message):
+    with pytest.raises(error, match=message):
+        quick(**parameters).fit(*small())
+
+
+# ------------------------------------------------------------------ the grid language
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("snv", [("snv", ["snv"])]),
+        (("raw", "snv + sg1"), [("raw", []), ("snv+sg1", ["snv", "sg1"])]),
+        (["raw+msc"], [("raw+msc", ["msc"])]),
+        (["sg1+sg1"], [("sg1+sg1", ["sg1", "sg1-2"])]),
+        (StandardScaler(), [("standardscaler", ["standardscaler"])]),
+        ([("scaled", StandardScaler())], [("scaled", ["standardscaler"])]),
+        ({"a": "snv", "b": PCA(2)}, [("a", ["snv"]), ("b", ["pca"])]),
+        (
+            [Pipeline([("model", SNV()), ("skipped", "passthrough"), ("pca", PCA(2))])],
+            [("model+skipped+pca", ["model-2", "pca"])],
+        ),
+    ],
+)
+def test_preprocessing_language(given, expected):
+    found = expand_preprocessing(given)
+    assert [(chain.name, [name for name, _ in chain.steps]) for chain in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "deriv", "polyorder"), [("sg0", 0, 2), ("sg1", 1, 2), ("sg2", 2, 3)]
+)
+def test_savitzky_golay_names(name, deriv, polyorder):
+    [(_, step)] = expand_preprocessing(name)[0].steps
+    assert isinstance(step, SavitzkyGolay)
+    assert (step.window_length, step.polyorder, step.deriv) == (15, polyorder, deriv)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("ridge", [("ridge", 11)]),
+        (Lasso(), [("Lasso", 1)]),
+        ([("weak", Lasso(0.1)), Lasso(), "pls"], [("weak", 1), ("Lasso", 1), ("pls", 20)]),
+        ({"pls": {}}, [("pls", 1)]),
+        ({"ridge": [{"alpha": [1, 2]}, {"solver": ["svd"]}]}, [("ridge", 3)]),
+        ({"pls": {"n_components": range(1, 4), "scale": [True, False]}}, [("pls", 6)]),
+    ],
+)
+def test_model_language(given, expected):
+    found = expand_models(given, max_components=50, random_state=0)
+    assert [(model.name, len(model.settings)) for model in found] == expected
+
+
+def test_named_pls_does_not_autoscale():
+    for models in (["pls"], {"pls": {"n_components": [1]}}):
+        [model] = expand_models(models, max_components=9, random_state=0)
+        assert model.estimator.scale is False
+
+
+def test_named_models_take_the_seed_of_the_search():
+    [model] = expand_models("random_forest", max_components=9, random_state=5)
+    assert model.estimator.random_state == 5
+    assert MODELS["random_forest"][0].random_state == 0
+
+
+def test_grid_values_become_python_numbers():
+    [model] = expand_models(
+        {"pls": {"n_components": np.arange(1, 3)}}, max_components=9, random_state=0
+    )
+    assert [type(setting["n_components"]) for setting in model.settings] == [int, int]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_named_model_runs(name):
+    X, y = small()
+    search = SpectralSearchCV(name, "raw", cv=2).fit(X, y)
+    assert search.results_.error.isna().all()
+
+
+@pytest.mark.parametrize("cv", [None, LeaveOneOut(), KFold(3)])
+def test_splitters(cv):
+    X, y = small(12)
+    assert quick(cv=cv).fit(X, y).n_splits_ == (5 if cv is None else cv.get_n_splits(X))
+
+
+# ------------------------------------------------------------------ manners
+
+
+@parametrize_with_checks(
+    [quick(models={"pls": {"n_components": [1, 2]}}, preprocessing=("raw",))],
+    expected_failed_checks=lambda estimator: {
+        "check_estimators_dtypes": "one of its spectra, of five small integers, has the same "
+        "value in every channel, which is an error here",
+    },
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learn_conventions(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitFailedWarning)  # one channel has one component
+        check(estimator)
+
+
+def test_data_frames_name_the_channels():
+    X, y = small()
+    names = [f"{900 + k}" for k in range(16)]
+    frame = pd.DataFrame(X, columns=names)
+    search = quick(preprocessing=["snv", "raw"]).fit(frame, y)
+    assert search.feature_names_in_.tolist() == names
+    assert search.n_features_in_ == 16
+    assert search.best_estimator_.feature_names_in_.tolist() == names
+    assert search.predict(frame).shape == (20,)
+    with pytest.raises(ValueError, match="feature names"):
+        search.predict(frame[names[::-1]])
+
+
+def test_pandas_output_changes_nothing():
+    X, y = small()
+    parameters = {"preprocessing": ["snv+sg1", "msc", StandardScaler()]}
+    expected = quick(**parameters).fit(X, y)
+    with sklearn.config_context(transform_output="pandas"):
+        found = quick(**parameters).fit(X, y)
+    assert_array_equal(found.oof_predictions_, expected.oof_predictions_)
+
+
+def test_pickle():
+    X, y = small()
+    search = quick(preprocessing=["snv"]).fit(X, y)
+    again = pickle.loads(pickle.dumps(search))
+    assert_array_equal(again.predict(X), search.predict(X))
+    pd.testing.assert_frame_equal(again.results_, search.results_)
+
+
+def test_user_objects_stay_unfitted():
+    X, y = small()
+    scaler, model = StandardScaler(), Ridge()
+    search = quick(models=[model], preprocessing=[scaler]).fit(X, y)
+    assert not hasattr(scaler, "mean_")
+    assert not hasattr(model, "coef_")
+    assert search.best_estimator_[0] is not scaler
+
+
+def test_predict_before_fit():
+    with pytest.raises(NotFittedError):
+        quick().predict(small()[0])
+
+
+def test_progress_shows_the_best_rmsecv(capsys):
+    X, y = small()
+    search = quick(progress=True).fit(X, y)
+    assert f"best RMSECV {-search.best_score_:.4g}" in capsys.readouterr().err
+    quick().fit(X, y)
+    assert capsys.readouterr().err == ""
