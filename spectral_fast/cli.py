@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import platform
-import re
 import shlex
 import shutil
 import sys
@@ -178,12 +177,12 @@ class _Calibration:
 
 
 def _run_search(arguments: argparse.Namespace) -> None:
-    with _input_errors():
-        from spectral_fast.tables import read_table
+    from spectral_fast.tables import read_table, split_unit
 
+    with _input_errors():
         _check_out(arguments.out, inputs=[arguments.file])
         table = read_table(arguments.file, target=arguments.target)
-    name, unit = _split_unit(arguments.target)
+    name, unit = split_unit(arguments.target)
     _calibrate(
         arguments,
         table,
@@ -236,7 +235,7 @@ def _calibrate(
         warnings.simplefilter("ignore", FitFailedWarning)
         search.fit(table.spectra, table.target)
     calibration = _Calibration(search, table, target, unit, title, arguments.command_line)
-    with _input_errors(OSError), _staged(arguments.out) as folder:
+    with _input_errors((OSError,)), _staged(arguments.out) as folder:
         remark = _write_outputs(folder, calibration)
         written = [name for name in OUTPUTS if (folder / name).exists()]
     _print_ranking(search.results_)
@@ -271,9 +270,8 @@ def _write_outputs(folder: Path, calibration: _Calibration) -> str:
     )
     vector = regression_vector(search.best_estimator_, table.spectra)
     if vector is not None and len(vector.coefficients) == len(table.channels):
-        _coefficient_table(table.channels, vector).to_csv(
-            folder / COEFFICIENTS, index=False, encoding="utf-8"
-        )
+        coefficients = vector.to_frame(table.channels)
+        coefficients.to_csv(folder / COEFFICIENTS, index=False, encoding="utf-8")
     try:
         write_report(
             search,
@@ -290,19 +288,6 @@ def _write_outputs(folder: Path, calibration: _Calibration) -> str:
     except ModuleNotFoundError as error:
         return str(error)
     return ""
-
-
-def _coefficient_table(channels: Sequence[str], vector: Any) -> "pd.DataFrame":
-    """Lay out a regression vector: the intercept, then one row a channel."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "channel": ["intercept", *channels],
-            "coefficient": [vector.intercept, *vector.coefficients],
-            "acts_on": vector.acts_on,
-        }
-    )
 
 
 def _print_ranking(results: "pd.DataFrame") -> None:
@@ -323,12 +308,6 @@ def _print_ranking(results: "pd.DataFrame") -> None:
     failed = int(results["rmsecv"].isna().sum())
     if failed:
         print(f"{failed} of {len(results)} candidates could not be fitted; see {RESULTS}.")
-
-
-def _split_unit(name: str) -> tuple[str, str]:
-    """Split a column name such as ``"fat (%)"`` or ``"fat [%]"`` into name and unit."""
-    match = re.fullmatch(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]", name)
-    return (match[1], match[2].strip()) if match else (name, "")
 
 
 # --- predict --------------------------------------------------------------------------
@@ -354,7 +333,7 @@ def _run_predict(arguments: argparse.Namespace) -> None:
     if arguments.out is None:
         print(predictions.to_csv(index=False, lineterminator="\n"), end="")
         return
-    with _input_errors(OSError), replacing(arguments.out) as staged:
+    with _input_errors((OSError,)), replacing(arguments.out) as staged:
         predictions.to_csv(staged, index=False, encoding="utf-8")
     print(arguments.out)
 
@@ -407,11 +386,13 @@ def _presence(modules: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def _input_errors(*kinds: type[Exception]) -> Iterator[None]:
+def _input_errors(
+    kinds: tuple[type[Exception], ...] = (ValueError, OSError),
+) -> Iterator[None]:
     """Turn errors of these kinds into messages; by default those that input is refused with."""
     try:
         yield
-    except kinds or (ValueError, OSError) as error:
+    except kinds as error:
         raise InputError(" ".join(str(error).split())) from error
 
 

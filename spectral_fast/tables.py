@@ -18,7 +18,7 @@ import pandas as pd
 
 from spectral_fast._validation import check_spectra
 
-__all__ = ["SpectralTable", "read_table"]
+__all__ = ["SpectralTable", "read_table", "split_unit"]
 
 #: In order of preference: a decimal comma splits a header into as many fields
 #: as the true separator does.
@@ -151,6 +151,29 @@ def read_table(
         target=y,
         identifiers=None if identifier is None else _to_text(frame.iloc[:, columns[-1]]),
     )
+
+
+def split_unit(name: str) -> tuple[str, str]:
+    """Split a column name such as ``"fat (%)"`` or ``"fat [%]"`` into name and unit.
+
+    Parameters
+    ----------
+    name : str
+        Column name.
+
+    Returns
+    -------
+    name, unit : str
+        The unit is empty where the column name states none.
+
+    Examples
+    --------
+    >>> from spectral_fast.tables import split_unit
+    >>> split_unit("fat (%)")
+    ('fat', '%')
+    """
+    match = re.fullmatch(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]", name)
+    return (match[1], match[2].strip()) if match else (name, "")
 
 
 def _read(path: Path) -> tuple[list[str], pd.DataFrame, str]:

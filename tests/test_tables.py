@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spectral_fast.tables import read_table
+from spectral_fast.tables import read_table, split_unit
 
 HEADER = "sample,fat,850,852,854\n"
 
@@ -67,6 +67,20 @@ def test_units_of_channel_names(write, names, unit, label):
     assert table.channels == list(names)
     assert table.target is None
     assert table.identifiers is None
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("fat (%)", ("fat", "%")),
+        ("fat [g/100 g]", ("fat", "g/100 g")),
+        ("fat", ("fat", "")),
+        ("(fat)", ("(fat)", "")),
+        ("fat () dry", ("fat () dry", "")),
+    ],
+)
+def test_units_of_target_names(column, expected):
+    assert split_unit(column) == expected
 
 
 def test_numbers_survive(write):

@@ -1,9 +1,11 @@
 """The regression vector of a fitted pipeline, on the channels of the instrument."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -33,6 +35,28 @@ class RegressionVector:
     coefficients: np.ndarray
     intercept: float
     acts_on: str
+
+    def to_frame(self, channels: Sequence[str]) -> pd.DataFrame:
+        """Lay the vector out as a table: the intercept, then one row a channel.
+
+        Parameters
+        ----------
+        channels : sequence of str, length n_channels
+            Channel names.
+
+        Returns
+        -------
+        frame : DataFrame with columns channel, coefficient, acts_on
+            `acts_on` is the same in every row, so that the file needs no comment
+            lines, which many programs cannot read.
+        """
+        return pd.DataFrame(
+            {
+                "channel": ["intercept", *channels],
+                "coefficient": [self.intercept, *self.coefficients],
+                "acts_on": self.acts_on,
+            }
+        )
 
 
 def regression_vector(

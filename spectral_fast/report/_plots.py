@@ -85,7 +85,7 @@ def residuals(predicted: np.ndarray, errors: np.ndarray, rmsecv: float, quantity
 
 
 def rmsecv_curves(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], best: tuple[float, float], unit: str
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], lowest: tuple[float, float], unit: str
 ) -> str:
     """Draw RMSECV over the number of latent variables, one line per preprocessing.
 
@@ -94,8 +94,8 @@ def rmsecv_curves(
     curves : mapping of str to (ndarray, ndarray)
         Label to component counts and RMSECV, best curve first. The first six
         are coloured and named, the others are drawn in grey.
-    best : (float, float)
-        Component count and RMSECV of the best of these candidates.
+    lowest : (float, float)
+        Component count and RMSECV of the best candidate among them.
     unit : str
         Unit of the RMSECV, may be empty.
     """
@@ -120,7 +120,12 @@ def rmsecv_curves(
                 label=label,
             )
         axes.plot(
-            *best, "o", markersize=12, markerfacecolor="none", markeredgecolor=_INK, label="best"
+            *lowest,
+            "o",
+            markersize=12,
+            markerfacecolor="none",
+            markeredgecolor=_INK,
+            label="lowest",
         )
         axes.set_yscale("log")
         for axis_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
