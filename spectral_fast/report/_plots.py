@@ -105,8 +105,6 @@ def rmsecv_curves(
         others = list(curves.values())[len(_COLOURS) :]
         for counts, errors in others:
             axes.plot(counts, errors, color=_GREY, linewidth=0.8, alpha=0.6)
-        if others:
-            axes.plot([], [], color=_GREY, linewidth=0.8, label=f"{len(others)} others")
         for (label, (counts, errors)), colour, marker in zip(
             named, _COLOURS, _MARKERS, strict=False
         ):
@@ -127,6 +125,8 @@ def rmsecv_curves(
             markeredgecolor=_INK,
             label="lowest",
         )
+        if others:
+            axes.plot([], [], color=_GREY, linewidth=0.8, label=f"{len(others)} others")
         axes.set_yscale("log")
         for axis_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
             axis_formatter(ScalarFormatter())
