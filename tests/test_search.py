@@ -33,6 +33,7 @@ from threadpoolctl import threadpool_info
 
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.datasets import load_gasoline, load_tecator
+from spectral_fast.kernels import get_num_threads
 from spectral_fast.model_selection import SpectralSearchCV
 from spectral_fast.model_selection._families import PLSFamily
 from spectral_fast.model_selection._grid import MODELS, expand_models, expand_preprocessing
@@ -191,6 +192,27 @@ def test_large_spectra_reach_workers_as_read_only_memory_maps():
     assert_array_equal(together.oof_predictions_, alone.oof_predictions_)
 
 
+class CountsThreads(RegressorMixin, BaseEstimator):
+    """Predicts the number of threads it may use."""
+
+    def fit(self, X, y):
+        self.n_threads_ = max(
+            get_num_threads(), *(library["num_threads"] for library in threadpool_info())
+        )
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.n_threads_)
+
+
+@pytest.mark.parametrize(("backend", "n_jobs"), [("loky", 1), ("loky", 2), ("threading", 2)])
+def test_candidates_run_on_one_thread(backend, n_jobs):
+    X, y = small()
+    with joblib.parallel_config(backend=backend):
+        search = quick(models=[CountsThreads()], n_jobs=n_jobs).fit(X, y)
+    assert (search.oof_predictions_ == 1).all()
+
+
 def test_thread_limits_are_restored():
     before = [library["num_threads"] for library in threadpool_info()]
     X, y = small()
@@ -233,16 +255,16 @@ def test_pls_family_equals_separate_fits(data, estimator, scale):
 
 
 @pytest.mark.parametrize("estimator", [PLSRegression, SklearnPLSRegression])
-def test_noise_components_do_not_spoil_smaller_counts(estimator):
+def test_components_of_noise_equal_separate_fits(estimator):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 3)) @ rng.normal(size=(3, 50))  # rank 3
     y = X[:, 0] + 0.1 * rng.normal(size=40)
+    counts = range(1, 9)
     found = PLSFamily().predict(
-        estimator(scale=False), [{"n_components": k} for k in range(1, 9)], X[8:], y[8:], X[:8]
+        estimator(scale=False), [{"n_components": k} for k in counts], X[8:], y[8:], X[:8]
     )
-    for count in (1, 2, 3):
-        expected = estimator(count, scale=False).fit(X[8:], y[8:]).predict(X[:8])
-        assert_allclose(found[count - 1], expected, rtol=1e-9)
+    expected = [estimator(k, scale=False).fit(X[8:], y[8:]).predict(X[:8]) for k in counts]
+    assert_allclose(found, expected, atol=1e-6 * np.ptp(y), rtol=0)
 
 
 def test_pls_family_shares_a_fit_among_feasible_counts_only():
@@ -337,16 +359,17 @@ def test_a_function_of_columns_does_not_leak():
 
 
 @pytest.mark.parametrize(
-    "estimator", [Ridge(copy_X=False), LinearRegression(copy_X=False), PLSRegression(copy=False)]
+    ("model", "grid", "copy"),
+    [
+        ("ridge", {"alpha": [0.1, 1.0]}, "copy_X"),
+        ("pls", {"n_components": [1, 2], "tol": [1e-6, 1e-7]}, "copy"),
+    ],
 )
-def test_estimators_that_overwrite_their_input_harm_nobody(estimator):
+def test_estimators_that_overwrite_their_input_harm_no_other_candidate(model, grid, copy):
     X, y = tall()
-    before = X.copy()
-    models = [("first", estimator), ("second", estimator)]
-    search = SpectralSearchCV(models, "raw", cv=3).fit(X.copy(), y.copy())
-    expected = SpectralSearchCV([clone(estimator)], "raw", cv=3).fit(before, y)
-    assert_allclose(search.oof_predictions_[0], expected.oof_predictions_[0], rtol=1e-12)
-    assert_array_equal(search.oof_predictions_[0], search.oof_predictions_[1])
+    expected = SpectralSearchCV({model: grid}, "raw", cv=3).fit(X, y)
+    found = SpectralSearchCV({model: {**grid, copy: [False]}}, "raw", cv=3).fit(X.copy(), y.copy())
+    assert_allclose(found.oof_predictions_, expected.oof_predictions_, rtol=1e-12)
 
 
 def test_input_is_not_changed():
@@ -500,6 +523,12 @@ def test_ranking():
     assert table.selector.tolist() == [None] * 4
     assert (table.n_features == 16).all()
     assert (table.seconds > 0).all()
+
+
+def test_ties_keep_the_order_of_the_grid():
+    X, y = small()
+    search = quick(models=[(f"mean {k}", DummyRegressor()) for k in range(40)]).fit(X, y)
+    assert search.results_.index.tolist() == list(range(40))
 
 
 def test_n_components_are_those_of_the_model():
