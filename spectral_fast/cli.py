@@ -76,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.command_line = shlex.join([parser.prog, *argv])
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the program that reads the output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except InputError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2

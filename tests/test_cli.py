@@ -202,6 +202,14 @@ def test_nothing_heavy_is_imported_before_the_arguments_are_parsed():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_a_reader_that_stops_early_is_no_error():
+    command = [sys.executable, "-m", "spectral_fast.cli", "info"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 # --- what it refuses ------------------------------------------------------------------
 
 
