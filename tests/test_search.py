@@ -348,6 +348,29 @@ def test_stateful_steps_see_training_rows_only(monkeypatch):
     assert_array_equal(in_winner, treated[:, 0])
 
 
+class Negation(TransformerMixin, BaseEstimator):
+    n_rows: list = []  # noqa: RUF012
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        self.n_rows.append(len(X))
+        return -X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
+
+
+def test_stateless_steps_run_once_for_all_folds_and_models(monkeypatch):
+    monkeypatch.setattr(Negation, "n_rows", [])
+    X, y = small()
+    quick(preprocessing=[Negation()], models=["ridge", LinearRegression()]).fit(X, y)
+    assert Negation.n_rows == [20, 20]  # for the search and for the winner
+
+
 def test_a_function_of_columns_does_not_leak():
     X, y = small()
     splits = list(KFold(4).split(X))
@@ -527,8 +550,9 @@ def test_ranking():
 
 def test_ties_keep_the_order_of_the_grid():
     X, y = small()
-    search = quick(models=[(f"mean {k}", DummyRegressor()) for k in range(40)]).fit(X, y)
-    assert search.results_.index.tolist() == list(range(40))
+    good, poor = Ridge(), DummyRegressor()
+    search = quick(models=[(f"model {k}", poor if k % 2 else good) for k in range(40)]).fit(X, y)
+    assert search.results_.index.tolist() == [*range(0, 40, 2), *range(1, 40, 2)]
 
 
 def test_n_components_are_those_of_the_model():
