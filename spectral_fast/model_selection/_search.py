@@ -346,7 +346,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                 f"{len(errors)} of {len(candidates)} candidates failed and rank last; "
                 f"`results_['error']` tells why. The first: {errors[0]}",
                 FitFailedWarning,
-                stacklevel=3,
+                stacklevel=4,  # the caller of fit, beyond its decorator
             )
 
     def __sklearn_tags__(self):
