@@ -7,16 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-try:
-    import resource
-except ModuleNotFoundError:  # Windows
-    resource = None  # type: ignore[assignment]
-
 import spectral_fast
 from benchmarks._rows import ROW_OPERATIONS
 
-#: Input and one output, nothing else: what every other peak is compared with.
-FLOOR = "np.copyto"
+# Not `resource.getrusage`: its peak includes that of the process that started this one.
+STATUS = Path("/proc/self/status")
 
 
 def excess_memory(n_samples: int, n_channels: int) -> dict[str, float] | None:
@@ -25,22 +20,21 @@ def excess_memory(n_samples: int, n_channels: int) -> dict[str, float] | None:
     Parameters
     ----------
     n_samples, n_channels : int
-        Size of the float64 spectra. The larger, the less the measurement is
-        disturbed by what Python and the compiler hold.
+        Size of the float64 spectra. They must be larger than what Python and
+        the compiler hold, a few hundred megabytes.
 
     Returns
     -------
     excess : dict from name to float, or None
-        Bytes above the peak of a process that holds input and output, as a
-        fraction of input and output. None where the system does not tell.
+        Bytes at the peak beyond input and output, as a fraction of the two.
+        None on systems other than Linux.
     """
-    if resource is None:
+    if not STATUS.exists():
         return None
-    sizes = (str(n_samples), str(n_channels))
-    peaks = {
-        name: int(
+    return {
+        name: float(
             subprocess.run(
-                [sys.executable, "-m", "benchmarks._memory", name, *sizes],
+                [sys.executable, "-m", "benchmarks._memory", name, str(n_samples), str(n_channels)],
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
@@ -48,13 +42,10 @@ def excess_memory(n_samples: int, n_channels: int) -> dict[str, float] | None:
         )
         for name in _calls()
     }
-    input_and_output = 2 * 8 * n_samples * n_channels
-    floor = peaks.pop(FLOOR)
-    return {name: (peak - floor) / input_and_output for name, peak in peaks.items()}
 
 
 def _calls() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    calls: dict[str, Callable[[np.ndarray], np.ndarray]] = {FLOOR: _floor}
+    calls: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
     for name, operation in ROW_OPERATIONS.items():
         calls[f"{name}, spectral_fast"] = operation.transformer
         calls[f"{name}, spectral_fast kernel"] = operation.kernel
@@ -63,28 +54,21 @@ def _calls() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     return calls
 
 
-def _floor(X: np.ndarray) -> np.ndarray:
-    out = np.empty_like(X)
-    np.copyto(out, X)
-    return out
-
-
-def _peak() -> int:
-    """Return the largest resident memory of this process until now, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux, where getrusage's figure includes the parent's peak
-        lines = status.read_text(encoding="utf-8").splitlines()
-        (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-        return 1024 * int(kilobytes)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+def _resident(field: str) -> int:
+    """Return the bytes of memory in use now (VmRSS) or at the peak (VmHWM)."""
+    lines = STATUS.read_text(encoding="utf-8").splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith(f"{field}:"))
+    return 1024 * int(kilobytes)
 
 
 def _main(name: str, n_samples: int, n_channels: int) -> None:
     spectral_fast.warm_up()
+    call = _calls()[name]
     X = np.random.default_rng(0).random((n_samples, n_channels))
-    _calls()[name](X)
-    print(_peak())
+    before = _resident("VmRSS")
+    out = call(X)
+    excess = _resident("VmHWM") - before - out.nbytes
+    print(excess / (X.nbytes + out.nbytes))
 
 
 if __name__ == "__main__":

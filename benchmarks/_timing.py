@@ -47,7 +47,7 @@ def time_calls(calls: Mapping[str, Callable[[], Any]], budget: float) -> dict[st
         Seconds per call in each round.
     """
     names = list(calls)
-    once = {name: min(_sample(calls[name], 1) for _ in range(3)) for name in names}
+    once = {name: _sample(calls[name], 1) for name in names}
     loops = {name: math.ceil(MIN_SAMPLE / once[name]) for name in names}
     round_seconds = sum(PAUSE + 2 * loops[name] * once[name] for name in names)
     n_rounds = min(max(int(budget / round_seconds), MIN_ROUNDS), MAX_ROUNDS)

@@ -26,10 +26,12 @@ ROW_SIZES = {
     "small": [(50, 2151), (1000, 2000)],
     "all": [(50, 2151), (1000, 2000), (20000, 2000)],
 }
+MEMORY_SIZE = (20000, 2000)
 PLS_SIZES = [(50, 2151), (200, 1000), (1000, 2000)]
 N_COMPONENTS = 10
 OURS = "spectral_fast"
 KERNEL = "spectral_fast kernel"
+# The least time that any function of one input and one output can take.
 FLOOR = "np.copyto"
 
 #: Largest difference of row-wise results, relative to their standard deviation.
@@ -43,9 +45,8 @@ Records = list[dict[str, Any]]
 def bench_rows(name: str, sizes: list[tuple[int, int]], budget: float) -> Records:
     """Time one row-wise operation at each size.
 
-    The kernel writes into an array made before, as `np.copyto` does, whose time
-    is the least that any function of the same input and output can take. The
-    others return a new array.
+    The kernel writes into an array made before, as `np.copyto` does; the others
+    return a new array.
     """
     operation = ROW_OPERATIONS[name]
     records: Records = []
@@ -140,9 +141,9 @@ def main() -> None:
     for scale in (False, True):
         title = f"PLS fit, {N_COMPONENTS} components, one target, scale={scale}"
         show(title, bench_pls(scale, arguments.budget))
-    excess = _memory.excess_memory(*sizes[-1])
+    excess = _memory.excess_memory(*MEMORY_SIZE)
     if excess is not None:
-        title = "Peak memory at {} × {}".format(*sizes[-1])
+        title = "Peak memory at {} × {}".format(*MEMORY_SIZE)
         print(f"\n### {title}\n\n{memory_table(excess)}", flush=True)
     described = _timing.environment()
     print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")

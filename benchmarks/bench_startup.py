@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from benchmarks import _timing
 
@@ -52,15 +53,14 @@ def run(code: str, *arguments: str, cache: str) -> str:
     ).stdout
 
 
-def bench_import(budget: float) -> list[dict[str, Any]]:
+def bench_import(budget: float) -> dict[str, np.ndarray]:
     """Time imports, each in a fresh process that also has to start Python."""
     with tempfile.TemporaryDirectory() as cache:
         calls = {
             name: lambda statement=statement: run(statement, cache=cache)
             for name, statement in IMPORTS.items()
         }
-        seconds = _timing.time_calls(calls, budget)
-    return _timing.summarise("import", seconds, ["sklearn"])
+        return _timing.time_calls(calls, budget)
 
 
 def count_compilations() -> int:
@@ -87,17 +87,20 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=30.0, metavar="SECONDS", help="for imports")
     arguments = parser.parse_args()
 
-    imports = bench_import(arguments.budget)
+    seconds = bench_import(arguments.budget)
+    imports = _timing.summarise("import", seconds, ["sklearn"])
+    over_sklearn = _timing.quartiles(seconds["sklearn, spectral_fast"] - seconds["sklearn"])
     print(f"### Import\n\n{_timing.markdown_table(imports)}\n", flush=True)
-    medians = {record["call"]: record["seconds"]["median"] for record in imports}
-    over_sklearn = medians["sklearn, spectral_fast"] - medians["sklearn"]
-    print(f"`import spectral_fast` adds {over_sklearn:.3f} s to `import sklearn`.")
+    print(
+        "`import spectral_fast` adds {median:.3f} s ({q25:.3f} to {q75:.3f}) "
+        "to `import sklearn`.".format(**over_sklearn)
+    )
     compilations = count_compilations()
     print(f"Importing every module compiles {compilations} functions.\n", flush=True)
     demo = bench_demo()
     print("### `spectral-fast demo`\n\n| run | seconds |\n| --- | --- |")
-    for name, seconds in demo.items():
-        print(f"| {name} | {', '.join(f'{each:.1f}' for each in seconds)} |")
+    for name, runs in demo.items():
+        print(f"| {name} | {', '.join(f'{each:.1f}' for each in runs)} |")
     described = _timing.environment()
     print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
     if arguments.json is not None:

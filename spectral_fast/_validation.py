@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_spectra"]
+__all__ = ["check_finite", "check_spectra"]
 
 _N_LISTED = 5
 
@@ -40,17 +40,22 @@ def check_spectra(X: Any, y: Any = None, *, channel_names: Sequence | None = Non
 these rows or channels, or fill the gaps.
     """
     X = np.asarray(X)
-    _check_finite_spectra(X, range(X.shape[1]) if channel_names is None else channel_names)
+    check_finite(X, channel_names)
     _check_varying_spectra(X)
     if y is not None:
         _check_targets(np.asarray(y))
 
 
-def _check_finite_spectra(X: np.ndarray, channel_names: Sequence) -> None:
+def check_finite(X: np.ndarray, channel_names: Sequence | None = None) -> None:
+    """Raise an error that names the rows and channels where `X` holds NaN or infinity."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(X.sum(dtype=np.float64)):
+            return  # without the memory for a mask
     bad = ~np.isfinite(X)
     if bad.any():
         rows = np.flatnonzero(bad.any(axis=1))
-        channels = itertools.compress(channel_names, bad.any(axis=0))
+        names = range(X.shape[1]) if channel_names is None else channel_names
+        channels = itertools.compress(names, bad.any(axis=0))
         raise ValueError(
             f"X has NaN or infinite values in {_listed('row', rows)} (counted from 0), "
             f"{_listed('channel', channels)}. Remove these rows or channels, or fill the gaps."

@@ -69,7 +69,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
 
 
-def _njit(function: Callable, *, parallel: bool, fastmath: frozenset[str]) -> Callable:
+def _njit(
+    function: Callable, *, parallel: bool, fastmath: frozenset[str], cache: bool
+) -> Callable:
     unknown = fastmath - _FASTMATH
     if unknown:
         raise ValueError(f"fastmath flags {sorted(unknown)} are not among {sorted(_FASTMATH)}")
@@ -80,7 +82,7 @@ def _njit(function: Callable, *, parallel: bool, fastmath: frozenset[str]) -> Ca
         "parallel": dict(_PRANGE_ONLY) if parallel else False,
     }
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(cache=cache, **options)(function)
     except RuntimeError as error:  # no directory is writable
         _log.info("%s is compiled in memory only: %s", function.__qualname__, error)
         return numba.njit(cache=False, **options)(function)
@@ -132,8 +134,10 @@ class Kernel:
     ):
         functools.update_wrapper(self, function)
         self.py_func = function
-        self.serial = _njit(function, parallel=False, fastmath=fastmath)
-        self.parallel = _njit(_renamed(function, "_parallel"), parallel=True, fastmath=fastmath)
+        self.serial = _njit(function, parallel=False, fastmath=fastmath, cache=True)
+        self.parallel = _njit(
+            _renamed(function, "_parallel"), parallel=True, fastmath=fastmath, cache=True
+        )
         self._work = work
         self._examples = examples
         self._is_input = tuple(
@@ -196,9 +200,10 @@ def helper(*, fastmath: Iterable[str] = ()) -> Callable[[Callable], Callable]:
     """Compile a serial function for use inside the kernels of the same file.
 
     The same file, because Numba recompiles a cached kernel when its own file
-    changes and at no other time.
+    changes and at no other time. The helper is part of the kernel's cached code
+    and needs no cache of its own.
     """
-    return functools.partial(_njit, parallel=False, fastmath=frozenset(fastmath))
+    return functools.partial(_njit, parallel=False, fastmath=frozenset(fastmath), cache=False)
 
 
 def warm_up() -> None:

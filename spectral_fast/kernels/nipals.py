@@ -43,6 +43,14 @@ def _dot(a, b):
 
 
 @helper(fastmath=_SUM_FLAGS)
+def _squared_distance(a, b):
+    total = 0.0
+    for i in range(a.size):
+        total += (a[i] - b[i]) * (a[i] - b[i])
+    return total
+
+
+@helper(fastmath=_SUM_FLAGS)
 def _dot_group(A, b, out):
     """Set ``out = A @ b`` for the four rows of `A`."""
     total0 = 0.0
@@ -86,9 +94,11 @@ def _orthogonalise(out, T, tt):
 def _largest(a):
     """Return the index of the largest absolute value, the first of equal ones."""
     index = 0
-    for i in range(a.size):
-        if abs(a[i]) > abs(a[index]):
+    largest = abs(a[0])
+    for i in range(1, a.size):
+        if abs(a[i]) > largest:
             index = i
+            largest = abs(a[i])
     return index
 
 
@@ -160,18 +170,17 @@ def _find_weights(Yt, C, Z, max_iter, tol, outw, outv, outt, outu, workw, worka)
             _add(outw, worka[c], C[c])
             _add(outt, worka[c], Z[c])
         norm = np.sqrt(_dot(outw, outw)) + _EPS
-        change = 0.0
         for j in range(outw.size):
             outw[j] /= norm
-            change += (outw[j] - workw[j]) ** 2
-            workw[j] = outw[j]
         for i in range(n):
             outt[i] /= norm
         tt = _dot(outt, outt)
         for c in range(m):
             outv[c] = _dot(Yt[c], outt) / tt
-        if m == 1 or change < tol or iteration == max_iter:
+        if m == 1 or iteration == max_iter or _squared_distance(outw, workw) < tol:
             return iteration
+        for j in range(outw.size):
+            workw[j] = outw[j]
         vv = _dot(outv, outv) + _EPS
         for i in range(n):
             outu[i] = 0.0

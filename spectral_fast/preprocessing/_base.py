@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from spectral_fast._validation import check_finite
+
 
 class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """A transformer that treats each spectrum by itself.
@@ -61,7 +63,16 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return out
 
     def _validate(self, X, reset):
-        return validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), order="C")
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=(np.float64, np.float32),
+            order="C",
+            ensure_all_finite=False,
+        )
+        check_finite(X, getattr(self, "feature_names_in_", None))
+        return X
 
     def _learn(self, X):
         """Check the parameters against `X`; a method with a state sets it here."""

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import perm
@@ -64,7 +65,7 @@ class SavitzkyGolay(StatelessRowTransformer):
     array([[ 0.,  2.,  4.,  6.,  8., 10.]])
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "window_length": [Interval(Integral, 1, None, closed="left")],
         "polyorder": [Interval(Integral, 0, None, closed="left")],
         "deriv": [Interval(Integral, 0, None, closed="left")],
@@ -97,9 +98,7 @@ class SavitzkyGolay(StatelessRowTransformer):
         window, polyorder = self.window_length, self.polyorder
         if window % 2 == 0 or window > n_features:
             largest = n_features - 1 + n_features % 2
-            remedy = (
-                f"{window - 1} or {window + 1}" if window < largest else f"{largest} or lower"
-            )
+            remedy = f"{window - 1} or {window + 1}" if window < largest else f"{largest} or lower"
             raise ValueError(
                 f"`window_length` must be odd and at most n_features={n_features}; got {window}. "
                 f"Use {remedy}, or pass wider spectra."

@@ -1,5 +1,7 @@
 """Scatter correction."""
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_array
@@ -46,7 +48,7 @@ class SNV(StatelessRowTransformer):
            [-1.225,  0.   ,  1.225]])
     """
 
-    _parameter_constraints: dict = {}
+    _parameter_constraints: ClassVar[dict] = {}
 
     def _apply(self, X, out):
         kernels.snv(X, out)
@@ -98,7 +100,9 @@ class MSC(RowTransformer):
            [2. , 3.5, 5. ]])
     """
 
-    _parameter_constraints: dict = {"reference": [StrOptions({"mean", "median"}), "array-like"]}
+    _parameter_constraints: ClassVar[dict] = {
+        "reference": [StrOptions({"mean", "median"}), "array-like"]
+    }
 
     def __init__(self, reference="mean"):
         self.reference = reference

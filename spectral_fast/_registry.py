@@ -1,0 +1,40 @@
+"""The methods of the package as data: tests and documentation derive their lists from it."""
+
+from typing import NamedTuple
+
+
+class Method(NamedTuple):
+    """One estimator and where its parts are."""
+
+    #: Import path of the class.
+    estimator: str
+    #: Name in `spectral_fast.kernels`, if the method has a kernel of its own.
+    kernel: str | None
+    #: Function in `tests/reference` that computes the same slowly.
+    twin: str
+    #: Page and section in `docs`.
+    docs: str
+
+
+METHODS = (
+    Method("spectral_fast.preprocessing.SNV", "snv", "scatter.snv", "methods.md#snv"),
+    Method("spectral_fast.preprocessing.MSC", "msc", "scatter.msc", "methods.md#msc"),
+    Method(
+        "spectral_fast.preprocessing.SavitzkyGolay",
+        "savgol",
+        "savgol.savgol",
+        "methods.md#savitzkygolay",
+    ),
+    Method(
+        "spectral_fast.cross_decomposition.PLSRegression",
+        "nipals",
+        "nipals.nipals",
+        "methods.md#plsregression",
+    ),
+    Method(
+        "spectral_fast.model_selection.SpectralSearchCV",
+        None,
+        "search.search",
+        "methods.md#spectralsearchcv",
+    ),
+)
