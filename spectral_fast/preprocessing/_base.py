@@ -38,6 +38,26 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._learn(self._validate(X, reset=True))
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None):
+        """Do what `fit` and `transform` do, with one check of the spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features)
+            The treated spectra.
+        """
+        X = self._validate(X, reset=True)
+        self._learn(X)
+        return self._treated(X)
+
     def transform(self, X):
         """Return the treated spectra.
 
@@ -57,10 +77,7 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If X has another number of channels than in `fit`, or holds NaN or infinity.
         """
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        out = np.empty_like(X)
-        self._apply(X, out)
-        return out
+        return self._treated(self._validate(X, reset=False))
 
     def _validate(self, X, reset):
         X = validate_data(
@@ -73,6 +90,11 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         )
         check_finite(X, getattr(self, "feature_names_in_", None))
         return X
+
+    def _treated(self, X):
+        out = np.empty_like(X)
+        self._apply(X, out)
+        return out
 
     def _learn(self, X):
         """Check the parameters against `X`; a method with a state sets it here."""
