@@ -23,7 +23,7 @@ def draw_demo() -> None:
     predicted = search.oof_predictions_[search.best_index_]
     winner = search.results_.iloc[0]
 
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
     raw, treated, calibration = figure.subplots(1, 3)
     colours = colormaps["viridis"](np.interp(fat, (fat.min(), fat.max()), (0, 1)))
     for axes, spectra, title in (
@@ -37,16 +37,13 @@ def draw_demo() -> None:
         axes.margins(x=0)
     calibration.axline((0, 0), slope=1, color=GREY)
     calibration.scatter(fat, predicted, s=14, color=BLUE, alpha=0.6, linewidths=0)
-    calibration.set_title(
-        f"Best of {len(search.results_)} candidates: "
-        f"RMSECV {winner.rmsecv:.1f} %, R² {winner.r2:.3f}"
-    )
+    calibration.set_title(f"Best calibration: RMSECV {winner.rmsecv:.1f} %, R² {winner.r2:.3f}")
     calibration.set_xlabel("Fat, measured (%)")
     calibration.set_ylabel("Fat, predicted, held out (%)")
     for axes in (raw, treated, calibration):
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(5))
-    figure.savefig(IMAGES / "demo.png", dpi=110)
+    figure.savefig(IMAGES / "demo.png", dpi=100)
 
 
 if __name__ == "__main__":

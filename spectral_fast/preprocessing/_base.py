@@ -6,6 +6,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast._validation import check_finite
 
+_DTYPES = (np.float64, np.float32)
+
 
 class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """A transformer that treats each spectrum by itself.
@@ -80,11 +82,21 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._treated(self._validate(X, reset=False))
 
     def _validate(self, X, reset):
+        # What is an array of the right kind already skips conversions that take longer
+        # than a small matrix does.
+        ready = (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.size > 0
+            and X.dtype in _DTYPES
+            and X.flags.c_contiguous
+        )
         X = validate_data(
             self,
             X,
             reset=reset,
-            dtype=(np.float64, np.float32),
+            skip_check_array=ready,
+            dtype=_DTYPES,
             order="C",
             ensure_all_finite=False,
         )
