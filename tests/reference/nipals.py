@@ -1,5 +1,6 @@
 """PLS regression by NIPALS as in the textbooks, subtracting each component from X and Y."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,16 +12,16 @@ def first_singular_vectors(X, Y, max_iter, tol):
     """The power method on Xᵀ Y, started from the first column of Y that is not zero."""
     u = next(y for y in Y.T if np.any(np.abs(y) > EPS))
     previous = np.full(X.shape[1], 100.0)
-    for iteration in range(1, max_iter + 1):
+    for iteration in itertools.count(1):
         w = X.T @ u / (u @ u)
         w = w / (np.sqrt(w @ w) + EPS)
         t = X @ w
         v = Y.T @ t / (t @ t)
         u = Y @ v / (v @ v + EPS)
-        if Y.shape[1] == 1 or np.sum((w - previous) ** 2) < tol:
-            break
+        converged = np.sum((w - previous) ** 2) < tol
+        if Y.shape[1] == 1 or converged or iteration == max_iter:
+            return w, v, iteration
         previous = w
-    return w, v, iteration
 
 
 def nipals(X, Y, n_components, scale, max_iter=500, tol=1e-6):

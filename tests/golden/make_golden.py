@@ -1,0 +1,92 @@
+"""Write the golden files: what scikit-learn, scipy and NumPy give on parts of the bundled spectra.
+
+Run as ``python tests/golden/make_golden.py`` from the root of the repository. Each file
+holds its inputs, its outputs and, as ``about``, the seed and versions it was made with.
+"""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import scipy
+import sklearn
+from scipy.signal import savgol_filter
+from sklearn.cross_decomposition import PLSRegression
+
+HERE = Path(__file__).parent
+DATA = HERE.parents[1] / "spectral_fast" / "datasets" / "data"
+SEED = 20240601
+
+N_COMPONENTS = 5
+ARRAYS = (
+    "x_weights_", "y_weights_", "x_loadings_", "y_loadings_", "x_scores_", "y_scores_",
+    "x_rotations_", "y_rotations_", "coef_", "intercept_", "n_iter_",
+)  # fmt: skip
+
+MODES = ("interp", "mirror", "nearest", "constant", "wrap")
+#: window_length, polyorder, deriv, delta, cval
+FILTERS = {
+    "smooth": (15, 2, 0, 1.0, 0.0),
+    "first": (15, 2, 1, 1.0, 1.5),
+    "second": (9, 3, 2, 2.0, -1.0),
+    "widest": (19, 4, 1, -0.5, 0.3),
+}
+
+
+def table(name, n_targets):
+    """Return the spectra and targets of a bundled table."""
+    values = np.loadtxt(DATA / name, delimiter=",", skiprows=1)
+    return values[:, n_targets:], values[:, :n_targets]
+
+
+def save(name, **arrays):
+    """Write one file, with what it was made from."""
+    about = (
+        f"seed {SEED}; numpy {np.__version__}; scipy {scipy.__version__}; "
+        f"scikit-learn {sklearn.__version__}; python {platform.python_version()}"
+    )
+    np.savez_compressed(HERE / f"{name}.npz", about=about, **arrays)
+
+
+def pls(name, X, Y):
+    """Fit scikit-learn's PLSRegression both ways, to all targets and to the first alone."""
+    arrays = {"X": X, "Y": Y}
+    for n_targets in {1, Y.shape[1]}:
+        for scale in (True, False):
+            model = PLSRegression(N_COMPONENTS, scale=scale).fit(X, Y[:, :n_targets])
+            for array in ARRAYS:
+                arrays[f"{n_targets}/{scale}/{array}"] = np.asarray(getattr(model, array))
+    save(name, **arrays)
+
+
+def rows(name, X):
+    """Filter and correct rows; a noisy and stretched copy makes the scatter worth correcting."""
+    rng = np.random.default_rng(SEED)
+    X = X * rng.uniform(0.5, 2.0, (len(X), 1)) + rng.normal(size=(len(X), 1))
+    X += 0.01 * rng.normal(size=X.shape)
+    arrays = {"X": X, "snv": (X - X.mean(axis=1)[:, None]) / X.std(axis=1)[:, None]}
+    for average in ("mean", "median"):
+        reference = getattr(np, average)(X, axis=0)
+        slopes, offsets = np.polyfit(reference, X.T, 1)
+        arrays[f"msc/{average}"] = (X - offsets[:, None]) / slopes[:, None]
+    for label, (window, polyorder, deriv, delta, cval) in FILTERS.items():
+        for mode in MODES:
+            arrays[f"savgol/{label}/{mode}"] = savgol_filter(
+                X, window, polyorder, deriv=deriv, delta=delta, mode=mode, cval=cval
+            )
+    save(name, **arrays)
+
+
+def main():
+    """Write every file."""
+    tecator, contents = table("tecator.csv", 3)
+    gasoline, octane = table("gasoline.csv", 1)
+    pls("pls_tecator_tall", tecator[::5, ::5], contents[::5])
+    pls("pls_tecator_wide", tecator[::12, ::2], contents[::12])
+    pls("pls_gasoline", gasoline[::4, ::10], octane[::4])
+    rows("rows_tecator", tecator[::36, ::5])
+    rows("rows_gasoline", gasoline[::10, ::10])
+
+
+if __name__ == "__main__":
+    main()
