@@ -168,6 +168,14 @@ class TestSameNumbers:
         n_components = min(n - 2, p, 3)
         assert_same_outcome(unit * X, y, rtol=1e-6, n_components=n_components, scale=scale)
 
+    @both_targets
+    @both_scales
+    @pytest.mark.parametrize("unit", [1e-10, 1e-5, 1e10])
+    def test_unit_of_y(self, n_targets, scale, unit):
+        """What counts as zero in y is absolute in scikit-learn, hence here."""
+        X, y = regression(n_targets=n_targets)
+        assert_same_outcome(X, unit * y, rtol=RTOL[n_targets], n_components=3, scale=scale)
+
     @pytest.mark.parametrize("n_targets", [1, 3])
     def test_max_iter_and_tol(self, n_targets):
         X, y = regression(n_targets=n_targets)

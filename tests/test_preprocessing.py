@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import get_tags
 
 from spectral_fast.datasets import load_gasoline, load_tecator
 from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
@@ -167,7 +168,6 @@ class TestSavitzkyGolay:
 
     @pytest.mark.parametrize("mode", MODES)
     def test_wide_window_of_high_order(self, mode):
-        """Powers of the channel number overflow the digits here; scaled ones do not."""
         X = spectra(2, 101)
         expected = reference_savgol.savgol(X, 99, 12, 2, 1.0, mode)
         out = SavitzkyGolay(99, 12, 2, mode=mode).fit_transform(X)
@@ -314,6 +314,11 @@ class TestManners:
         assert out.shape == X.shape
         with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
             estimator.fit(X[0])
+
+    def test_tags_say_what_needs_fit(self):
+        assert not get_tags(SNV()).requires_fit
+        assert not get_tags(SavitzkyGolay()).requires_fit
+        assert get_tags(MSC()).requires_fit
 
     def test_pipeline(self):
         X = frame(30)
