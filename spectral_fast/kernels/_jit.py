@@ -18,6 +18,7 @@ never shows in a result.
 
 import contextlib
 import functools
+import importlib
 import inspect
 import logging
 import os
@@ -28,6 +29,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["Kernel", "get_num_threads", "helper", "kernel", "set_num_threads", "thread_limit", "warm_up"]
 
@@ -123,6 +125,10 @@ class Kernel:
         Returns argument tuples, one for each type signature in use.
     fastmath : frozenset of str
         LLVM flags of both compilations.
+    blas : bool
+        Whether the function multiplies matrices. BLAS then has one thread while it
+        runs: the kernel's own threads are what runs in parallel, and results cannot
+        depend on how BLAS would have split a product.
     """
 
     def __init__(
@@ -131,6 +137,7 @@ class Kernel:
         work: Callable[..., float],
         examples: Callable[[], Iterable[tuple]],
         fastmath: frozenset[str],
+        blas: bool,
     ):
         functools.update_wrapper(self, function)
         self.py_func = function
@@ -140,6 +147,7 @@ class Kernel:
         )
         self._work = work
         self._examples = examples
+        self._limit = _one_blas_thread if blas else contextlib.nullcontext
         self._is_input = tuple(
             not name.startswith(("out", "work")) for name in inspect.signature(function).parameters
         )
@@ -147,14 +155,16 @@ class Kernel:
     def __call__(self, *args: Any) -> Any:
         """Run on `args`, in parallel where that is safe and pays."""
         args = self._protect(args)
-        if _forked or self._work(*args) < MIN_PARALLEL_WORK or get_num_threads() == 1:
-            return _despite_full_disk(self.serial, *args)
-        if not _parallel_region.acquire(blocking=False):
-            return _despite_full_disk(self.serial, *args)
-        try:
-            return _despite_full_disk(self.parallel, *args)
-        finally:
-            _parallel_region.release()
+        pays = self._work(*args) >= MIN_PARALLEL_WORK
+        with self._limit():
+            if _forked or not pays or get_num_threads() == 1:
+                return _despite_full_disk(self.serial, *args)
+            if not _parallel_region.acquire(blocking=False):
+                return _despite_full_disk(self.serial, *args)
+            try:
+                return _despite_full_disk(self.parallel, *args)
+            finally:
+                _parallel_region.release()
 
     def warm_up(self) -> None:
         """Compile both versions for every signature in use, or load them from disk."""
@@ -171,6 +181,17 @@ class Kernel:
         )
 
 
+@functools.cache
+def _blas() -> ThreadpoolController:
+    # What Numba's products call is SciPy's BLAS, which its first product loads.
+    importlib.import_module("scipy.linalg.cython_blas")
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager:
+    return _blas().limit(limits=1)
+
+
 def _despite_full_disk(function: Callable, *args: Any) -> Any:
     """Call `function`; where Numba compiled it but could not save the result, call it again."""
     try:
@@ -185,11 +206,12 @@ def kernel(
     work: Callable[..., float],
     examples: Callable[[], Iterable[tuple]],
     fastmath: Iterable[str] = (),
+    blas: bool = False,
 ) -> Callable[[Callable], Kernel]:
     """Make a function a `Kernel`; see there for the parameters."""
 
     def decorate(function: Callable) -> Kernel:
-        made = Kernel(function, work, examples, frozenset(fastmath))  # type: ignore[arg-type]
+        made = Kernel(function, work, examples, frozenset(fastmath), blas)  # type: ignore[arg-type]
         _kernels.append(made)
         return made
 

@@ -1,0 +1,452 @@
+"""PLS on many training sets at once: every fold and every number of latent variables in one pass.
+
+All training sets ("folds") are rows of one matrix, told apart by their sample
+weights: 0 for a sample that is left out, 1 or any other positive number for one
+that is in. For each fold, a latent variable's scores are
+
+    s = X X.T v,    v = weights ∘ residual of y,
+
+made orthogonal to the fold's earlier scores; the samples that are left out
+receive their scores along with the others. The products of all folds are one
+matrix product, and they are the only place where the spectra appear:
+
+- `pls_gram` takes X X.T, computed once, where there are fewer samples than channels;
+- `pls_direct` takes X itself, one fold's autoscaling included. It is slower for
+  short, wide X, and as exact as the NIPALS algorithm, while forming X X.T squares
+  the condition number.
+
+Both report, fold by fold and component by component, how much of the result
+rounding may have taken, so that a caller can go from the first to the second.
+
+References
+----------
+Rännar, Lindgren, Geladi & Wold 1994, Journal of Chemometrics 8, 111-125; Dayal &
+MacGregor 1997, Journal of Chemometrics 11, 73-85; Engstrøm & Jensen 2025,
+Journal of Chemometrics 39, e70008 (arXiv:2401.13185).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from spectral_fast.kernels._jit import helper, kernel
+
+__all__ = ["FoldFits", "pls_direct", "pls_gram"]
+
+# Reordered sums vectorise; each runs in one thread, so results do not depend on their number.
+_SUM_FLAGS = ("reassoc", "contract", "nsz")
+
+_EPS = np.finfo(np.float64).eps
+
+#: Folds whose products with the Gram matrix are computed together, and rows of V whose
+#: products with the spectra are: more make better use of BLAS, fewer of the threads.
+_FOLDS = 8
+_ROWS = 16
+
+#: The samples go into at most so many chunks, each with a share of the weight vectors,
+#: of at least so many samples.
+_CHUNKS = 16
+_SAMPLES = 128
+
+
+@helper(fastmath=_SUM_FLAGS)
+def _dot(a, b):
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
+
+
+@helper(fastmath=_SUM_FLAGS)
+def _weighted_dot(weights, a, b):
+    total = 0.0
+    for i in range(a.size):
+        total += weights[i] * a[i] * b[i]
+    return total
+
+
+@helper()
+def _add(out, factor, a):
+    for i in range(out.size):
+        out[i] += factor * a[i]
+
+
+@helper()
+def _orthogonalise(weights, T, out, out_coefficients, workz):
+    """Make `out` orthogonal to the rows of `T`, which are orthonormal under the weights.
+
+    Adds the coefficients of what is taken away to `out_coefficients`. A second
+    pass follows where the first one cancels so much that its rounding shows.
+    """
+    before = _weighted_dot(weights, out, out)
+    for _ in range(2):
+        for i in range(out.size):
+            workz[i] = weights[i] * out[i]
+        for b in range(T.shape[0]):
+            coefficient = _dot(T[b], workz)
+            out_coefficients[b] += coefficient
+            _add(out, -coefficient, T[b])
+        if _weighted_dot(weights, out, out) > 0.01 * before:
+            break
+
+
+@helper()
+def _find_direction(M, N, max_iter, tol, outa, workb, workd):
+    """Combine the targets for the next component by NIPALS' power method.
+
+    The unit weight vector is w = Σ_c a_c X.T v_c. `M` holds the products of the
+    X.T v_c and `N` those of their scores X X.T v_c, so that no iteration needs a
+    vector longer than the number of targets. Start, stopping rule and limit are
+    scikit-learn's.
+
+    Returns the squared norm of the scores X w.
+    """
+    m = M.shape[0]
+    start = 0
+    while start < m - 1 and M[start, start] <= 0.0:
+        start += 1
+    for c in range(m):
+        outa[c] = 1.0 if c == start else 0.0
+        workb[c] = 0.0
+    iteration = 0
+    while True:
+        iteration += 1
+        norm = 0.0
+        for c in range(m):
+            for e in range(m):
+                norm += outa[c] * M[c, e] * outa[e]
+        norm = np.sqrt(norm)
+        for c in range(m):
+            outa[c] /= norm
+        change = 0.0
+        tt = 0.0
+        for c in range(m):
+            workd[c] = 0.0
+            for e in range(m):
+                change += (outa[c] - workb[c]) * M[c, e] * (outa[e] - workb[e])
+                tt += outa[c] * N[c, e] * outa[e]
+                workd[c] += M[c, e] * outa[e]
+        if m == 1 or (iteration > 1 and change < tol) or iteration == max_iter:
+            return tt
+        for c in range(m):
+            workb[c] = outa[c]
+            outa[c] = workd[c]
+
+
+class _Folds(NamedTuple):
+    """The folds' data and everything that a component changes.
+
+    F folds, n samples, m targets, A components.
+    """
+
+    Y: np.ndarray  # (n, m) targets
+    weights: np.ndarray  # (F, n)
+    total: np.ndarray  # (F,) sum of the weights
+    y_mean: np.ndarray  # (F, m)
+    y_std: np.ndarray  # (F, m), ones without autoscaling
+    y_floor: np.ndarray  # (F,) squared residual below which y is exhausted
+    test_rows: np.ndarray  # samples to predict, fold by fold
+    test_start: np.ndarray  # (F + 1,) where each fold's begin
+    U: np.ndarray  # (F, m, n) residuals of y; minus the prediction of a sample that is left out
+    V: np.ndarray  # (F m, n) weights ∘ U
+    S: np.ndarray  # (F m, n) X X.T V
+    T: np.ndarray  # (F, A, n) scores, orthonormal under the weights
+    R: np.ndarray  # (F, A or 0, n) X.T R are the rotations
+    G: np.ndarray  # (F, m, A) coefficients of the orthogonalisation
+    M: np.ndarray  # (F, m, m) products of the weight vectors
+    N: np.ndarray  # (F, m, m) products of their scores
+    a: np.ndarray  # (F, 3, m) combinations of the targets
+    z: np.ndarray  # (F, n) scratch
+    predictions: np.ndarray  # (A, number of test rows, m)
+    dual: np.ndarray  # (F, m, n) X.T dual are the coefficients
+    count: np.ndarray  # (F,) components found
+    noise: np.ndarray  # (F, A) rounding of a component's share of y, root mean square
+
+
+@helper()
+def _advance(f, k, spread, is_gram, max_iter, tol, folds):
+    """Add latent variable `k` to fold `f`, whose products ``X X.T v`` are in S.
+
+    Returns 1, or 0 and adds none where X or y is exhausted.
+    """
+    m, n = folds.U[f].shape
+    weights = folds.weights[f]
+    U, G, M, N, z = folds.U[f], folds.G[f], folds.M[f], folds.N[f], folds.z[f]
+    V = folds.V[f * m : f * m + m]
+    S = folds.S[f * m : f * m + m]
+    left = 0.0
+    for c in range(m):
+        left += _dot(V[c], U[c])
+    if not left > folds.y_floor[f]:
+        return 0
+    for c in range(m):
+        mean = _dot(weights, S[c]) / folds.total[f]
+        for i in range(n):
+            S[c, i] -= mean
+    for c in range(m):
+        for e in range(m):
+            M[c, e] = _dot(V[c], S[e])
+    for c in range(m):
+        for b in range(k):
+            G[c, b] = 0.0
+        _orthogonalise(weights, folds.T[f, :k], S[c], G[c], z)
+    for c in range(m):
+        for e in range(m):
+            N[c, e] = _weighted_dot(weights, S[c], S[e])
+    a = folds.a[f, 0]
+    tt = _find_direction(M, N, max_iter, tol, a, folds.a[f, 1], folds.a[f, 2])
+
+    # What rounding leaves of scores that should be zero: with the Gram matrix X X.T v is
+    # rounded, each sample by itself; without it X w, for the unit vector w.
+    for i in range(n):
+        z[i] = 0.0
+    for c in range(m):
+        _add(z, a[c], V[c])
+    floor = _EPS * np.sqrt(spread)
+    if is_gram:
+        floor *= np.sqrt(spread * _dot(z, z) / n)
+    if not tt > (10.0 * floor) ** 2:
+        return 0
+
+    norm = np.sqrt(tt)
+    t = folds.T[f, k]
+    for i in range(n):
+        t[i] = 0.0
+    for c in range(m):
+        _add(t, a[c] / norm, S[c])
+    wants_dual = folds.R.shape[1] > 0
+    if wants_dual:
+        R = folds.R[f]
+        for i in range(n):
+            R[k, i] = z[i] / norm
+        for c in range(m):
+            for b in range(k):
+                _add(R[k], -a[c] * G[c, b] / norm, R[b])
+    explained = 0.0
+    for c in range(m):
+        q = _dot(V[c], t)
+        explained += q * q
+        if wants_dual:
+            _add(folds.dual[f, c], q, folds.R[f, k])
+        _add(U[c], -q, t)
+        for i in range(n):
+            V[c, i] = weights[i] * U[c, i]
+    folds.noise[f, k] = floor / norm * np.sqrt(explained / folds.total[f])
+    return 1
+
+
+@helper()
+def _predict(f, k, folds):
+    """Predict the samples that fold `f` leaves out, with the components found so far."""
+    for j in range(folds.test_start[f], folds.test_start[f + 1]):
+        i = folds.test_rows[j]
+        for c in range(folds.Y.shape[1]):
+            centre = folds.Y[i, c] if folds.weights[f, i] > 0.0 else folds.y_mean[f, c]
+            folds.predictions[k, j, c] = centre - folds.y_std[f, c] * folds.U[f, c, i]
+
+
+def _examples():
+    folds = _start(np.ones((3, 1)), np.ones((1, 3)), [np.arange(1)], 1, False, False)
+    yield np.ones((3, 3)), 0, 1, 1.0, 500, 1e-6, *folds
+
+
+def _work(K, first, last, spread, max_iter, tol, *folds):
+    folds = _Folds(*folds)
+    return (last - first) * folds.U.size * (K.shape[0] / 4 + first + last + 10)
+
+
+@kernel(work=_work, examples=_examples, blas=True)
+def _add_components(
+    K, first, last, spread, max_iter, tol,
+    Y, weights, total, y_mean, y_std, y_floor, test_rows, test_start,
+    workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
+    out_predictions, out_dual, out_count, out_noise,
+):  # fmt: skip
+    """Add components `first` to `last` - 1 to all folds; without `K` their products are there."""
+    n_folds, m, n = workU.shape
+    n_blocks = (n_folds + _FOLDS - 1) // _FOLDS
+    is_gram = K.shape[0] > 0
+    for block in prange(n_blocks):
+        # Made here, since what a parallel loop writes to arrays of a tuple from outside is lost.
+        folds = _Folds(
+            Y, weights, total, y_mean, y_std, y_floor, test_rows, test_start,
+            workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
+            out_predictions, out_dual, out_count, out_noise,
+        )  # fmt: skip
+        start = block * n_folds // n_blocks
+        stop = (block + 1) * n_folds // n_blocks
+        for k in range(first, last):
+            if is_gram:
+                np.dot(workV[start * m : stop * m], K, workS[start * m : stop * m])
+            for f in range(start, stop):
+                if out_count[f] == k:
+                    out_count[f] += _advance(f, k, spread, is_gram, max_iter, tol, folds)
+                _predict(f, k, folds)
+
+
+def _examples_products():
+    X = np.ones((2, 3))
+    yield X, np.ones((1, 3)), 1, *map(np.ones, ((1, 2), (1, 2), (1, 1, 3), (1, 1, 2)))
+
+
+@kernel(
+    work=lambda X, variance, m, workV, *rest: workV.shape[0] * X.size / 2,
+    examples=_examples_products,
+    blas=True,
+)
+def _multiply(X, variance, m, workV, workS, workW, workB):
+    """Set S = V X X.T through the weight vectors W = V X, divided by the folds' variances."""
+    n, p = X.shape
+    n_rows = workV.shape[0]
+    n_chunks = workW.shape[0]
+    n_blocks = (n_rows + _ROWS - 1) // _ROWS
+    for task in prange(n_blocks * n_chunks):
+        block, chunk = task // n_chunks, task % n_chunks
+        start, stop = block * n_rows // n_blocks, (block + 1) * n_rows // n_blocks
+        first, last = chunk * n // n_chunks, (chunk + 1) * n // n_chunks
+        V = workB[task, : (stop - start) * (last - first)].reshape(stop - start, last - first)
+        for r in range(stop - start):
+            for i in range(last - first):
+                V[r, i] = workV[start + r, first + i]
+        np.dot(V, X[first:last], workW[chunk, start:stop])
+    for r in prange(n_rows):
+        for chunk in range(1, n_chunks):
+            for j in range(p):
+                workW[0, r, j] += workW[chunk, r, j]
+        for j in range(p):
+            workW[0, r, j] /= variance[r // m if variance.shape[0] > 1 else 0, j]
+    for task in prange(n_blocks * n_chunks):
+        block, chunk = task // n_chunks, task % n_chunks
+        start, stop = block * n_rows // n_blocks, (block + 1) * n_rows // n_blocks
+        first, last = chunk * n // n_chunks, (chunk + 1) * n // n_chunks
+        S = workB[task, : (stop - start) * (last - first)].reshape(stop - start, last - first)
+        np.dot(workW[0, start:stop], X[first:last].T, S)
+        for r in range(stop - start):
+            for i in range(last - first):
+                workS[start + r, first + i] = S[r, i]
+
+
+def _start(Y, weights, test_rows, n_components, scale, dual):
+    """Return the folds before their first component."""
+    n, m = Y.shape
+    n_folds = len(weights)
+    total = weights.sum(axis=1)
+    y_mean = weights @ Y / total[:, np.newaxis]
+    U = np.where(weights[:, np.newaxis] > 0, Y.T - y_mean[:, :, np.newaxis], 0.0)
+    y_std = np.ones((n_folds, m))
+    if scale:
+        variance = (weights[:, np.newaxis] * U * U).sum(axis=2) / total[:, np.newaxis]
+        y_std[variance > 0] = np.sqrt(variance[variance > 0])
+        U /= y_std[:, :, np.newaxis]
+    V = weights[:, np.newaxis] * U
+    A = n_components
+    return _Folds(
+        Y=np.ascontiguousarray(Y),
+        weights=weights,
+        total=total,
+        y_mean=y_mean,
+        y_std=y_std,
+        y_floor=(10.0 * _EPS) ** 2 * (U * V).sum(axis=(1, 2)),
+        test_rows=np.concatenate(test_rows).astype(np.int64),
+        test_start=np.cumsum([0, *map(len, test_rows)]),
+        U=U,
+        V=V.reshape(n_folds * m, n),
+        S=np.empty((n_folds * m, n)),
+        T=np.empty((n_folds, A, n)),
+        R=np.empty((n_folds, A if dual else 0, n)),
+        G=np.empty((n_folds, m, A)),
+        M=np.empty((n_folds, m, m)),
+        N=np.empty((n_folds, m, m)),
+        a=np.empty((n_folds, 3, m)),
+        z=np.empty((n_folds, n)),
+        predictions=np.empty((A, sum(map(len, test_rows)), m)),
+        dual=np.zeros((n_folds, m, n)),
+        count=np.zeros(n_folds, dtype=np.int64),
+        noise=np.zeros((n_folds, A)),
+    )
+
+
+class FoldFits(NamedTuple):
+    """What `pls_gram` and `pls_direct` find."""
+
+    #: (n_components, number of test rows, m): row a - 1 with a components, or with all
+    #: that there are; the test rows fold by fold.
+    predictions: np.ndarray
+    #: (F, m, n) coefficients of all components in terms of the samples, if asked for:
+    #: of centred X, and of y in its unit, they are ``dual @ X`` over the channels' variances.
+    dual: np.ndarray
+    #: (F,) components found before X or y was exhausted.
+    count: np.ndarray
+    #: (F, n_components) estimated rounding error of each component's share of y: the
+    #: root mean square over the samples, in the unit of y (in standard deviations with `scale`).
+    noise: np.ndarray
+
+
+def pls_gram(K, Y, weights, test_rows, n_components, *, dual=False, max_iter=500, tol=1e-6):
+    """Fit PLS to every fold from the Gram matrix of the spectra.
+
+    O(F n² n_components), once `K` is there.
+
+    Parameters
+    ----------
+    K : (n, n) float64
+        X Xᵀ. Centring X by any vector beforehand changes only the rounding.
+    Y : (n, m) float64
+    weights : (F, n) float64
+        0 where a sample is left out of a fold; each fold has at least one sample in.
+    test_rows : list of F integer arrays
+        The samples to predict in each fold.
+    n_components : int
+    dual : bool
+        Whether the coefficients are wanted.
+    max_iter, tol : int, float
+        Limit and stopping rule of the power method, for several targets.
+
+    Returns
+    -------
+    FoldFits
+    """
+    folds = _start(Y, weights, test_rows, n_components, False, dual)
+    spread = np.trace(K)
+    _add_components(np.ascontiguousarray(K), 0, n_components, spread, max_iter, float(tol), *folds)
+    return FoldFits(folds.predictions, folds.dual, folds.count, folds.noise)
+
+
+def pls_direct(
+    X, Y, weights, test_rows, n_components, *, scale=False, dual=False, max_iter=500, tol=1e-6
+):
+    """Fit PLS to every fold from the spectra themselves, autoscaled fold by fold if asked.
+
+    O(F n p n_components). Parameters as in `pls_gram`, and:
+
+    Parameters
+    ----------
+    X : (n, p) float64
+        Centred, or nearly so: fold by fold the rest is done here.
+    scale : bool
+        Whether each fold divides its channels and targets by their standard deviations.
+    """
+    folds = _start(Y, weights, test_rows, n_components, scale, dual)
+    m = Y.shape[1]
+    variance = channel_variances(X, weights) if scale else np.ones((1, X.shape[1]))
+    spread = float((X * X).sum(axis=0) @ (1.0 / variance).max(axis=0))
+    n_rows, n = folds.V.shape
+    n_chunks = min(_CHUNKS, -(-n // _SAMPLES))
+    n_blocks = -(-n_rows // _ROWS)
+    W = np.empty((n_chunks, n_rows, X.shape[1]))
+    buffers = np.empty((n_blocks * n_chunks, _ROWS * -(-n // n_chunks)))
+    for k in range(n_components):
+        _multiply(X, variance, m, folds.V, folds.S, W, buffers)
+        _add_components(np.empty((0, 0)), k, k + 1, spread, max_iter, float(tol), *folds)
+    return FoldFits(folds.predictions, folds.dual * folds.y_std[..., np.newaxis], folds.count, folds.noise)
+
+
+def channel_variances(X, weights):
+    """Return each fold's variance of each channel, (F, p); 1 where it is 0 within rounding."""
+    total = weights.sum(axis=1, keepdims=True)
+    mean = weights @ X / total
+    mean_square = weights @ (X * X) / total
+    variance = mean_square - mean * mean
+    variance[variance <= 10.0 * len(X) * _EPS * mean_square] = 1.0
+    return variance
