@@ -100,7 +100,7 @@ def _find_direction(M, N, max_iter, tol, outa, workb, workd):
     vector longer than the number of targets. Start, stopping rule and limit are
     scikit-learn's.
 
-    Returns the squared norm of the scores X w.
+    Returns the squared norm of the scores X w, 0 where no direction is left.
     """
     m = M.shape[0]
     start = 0
@@ -116,6 +116,8 @@ def _find_direction(M, N, max_iter, tol, outa, workb, workd):
         for c in range(m):
             for e in range(m):
                 norm += outa[c] * M[c, e] * outa[e]
+        if not norm > 0.0:
+            return 0.0
         norm = np.sqrt(norm)
         for c in range(m):
             outa[c] /= norm
@@ -160,7 +162,7 @@ class _Folds(NamedTuple):
     z: np.ndarray  # (F, n) scratch
     predictions: np.ndarray  # (A, number of test rows, m)
     dual: np.ndarray  # (F, m, n) X.T dual are the coefficients
-    count: np.ndarray  # (F,) components found
+    n_found: np.ndarray  # (F,) components found
     noise: np.ndarray  # (F, A) rounding of a component's share of y, root mean square
 
 
@@ -256,33 +258,40 @@ def _work(K, first, last, spread, max_iter, tol, *folds):
     return (last - first) * folds.U.size * (K.shape[0] / 4 + first + last + 10)
 
 
+@helper()
+def _add_to_block(start, stop, K, first, last, spread, max_iter, tol, folds):
+    """Add components to the folds from `start` to `stop` - 1."""
+    m = folds.Y.shape[1]
+    is_gram = K.shape[0] > 0
+    for k in range(first, last):
+        if is_gram:
+            np.dot(folds.V[start * m : stop * m], K, folds.S[start * m : stop * m])
+        for f in range(start, stop):
+            if folds.n_found[f] == k:
+                folds.n_found[f] += _advance(f, k, spread, is_gram, max_iter, tol, folds)
+            _predict(f, k, folds)
+
+
 @kernel(work=_work, examples=_examples, blas=True)
 def _add_components(
     K, first, last, spread, max_iter, tol,
     Y, weights, total, y_mean, y_std, y_floor, test_rows, test_start,
     workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
-    out_predictions, out_dual, out_count, out_noise,
+    out_predictions, out_dual, out_n_found, out_noise,
 ):  # fmt: skip
     """Add components `first` to `last` - 1 to all folds; without `K` their products are there."""
-    n_folds, m, n = workU.shape
+    n_folds = weights.shape[0]
     n_blocks = (n_folds + _FOLDS - 1) // _FOLDS
-    is_gram = K.shape[0] > 0
     for block in prange(n_blocks):
         # Made here, since what a parallel loop writes to arrays of a tuple from outside is lost.
         folds = _Folds(
             Y, weights, total, y_mean, y_std, y_floor, test_rows, test_start,
             workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
-            out_predictions, out_dual, out_count, out_noise,
+            out_predictions, out_dual, out_n_found, out_noise,
         )  # fmt: skip
         start = block * n_folds // n_blocks
         stop = (block + 1) * n_folds // n_blocks
-        for k in range(first, last):
-            if is_gram:
-                np.dot(workV[start * m : stop * m], K, workS[start * m : stop * m])
-            for f in range(start, stop):
-                if out_count[f] == k:
-                    out_count[f] += _advance(f, k, spread, is_gram, max_iter, tol, folds)
-                _predict(f, k, folds)
+        _add_to_block(start, stop, K, first, last, spread, max_iter, tol, folds)
 
 
 def _examples_products():
@@ -339,6 +348,7 @@ def _start(Y, weights, test_rows, n_components, scale, dual):
         variance = (weights[:, np.newaxis] * U * U).sum(axis=2) / total[:, np.newaxis]
         y_std[variance > 0] = np.sqrt(variance[variance > 0])
         U /= y_std[:, :, np.newaxis]
+    U = np.ascontiguousarray(U)  # its layout followed that of Y.T
     V = weights[:, np.newaxis] * U
     A = n_components
     return _Folds(
@@ -362,7 +372,7 @@ def _start(Y, weights, test_rows, n_components, scale, dual):
         z=np.empty((n_folds, n)),
         predictions=np.empty((A, sum(map(len, test_rows)), m)),
         dual=np.zeros((n_folds, m, n)),
-        count=np.zeros(n_folds, dtype=np.int64),
+        n_found=np.zeros(n_folds, dtype=np.int64),
         noise=np.zeros((n_folds, A)),
     )
 
@@ -377,7 +387,7 @@ class FoldFits(NamedTuple):
     #: of centred X, and of y in its unit, they are ``dual @ X`` over the channels' variances.
     dual: np.ndarray
     #: (F,) components found before X or y was exhausted.
-    count: np.ndarray
+    n_found: np.ndarray
     #: (F, n_components) estimated rounding error of each component's share of y: the
     #: root mean square over the samples, in the unit of y (in standard deviations with `scale`).
     noise: np.ndarray
@@ -410,7 +420,7 @@ def pls_gram(K, Y, weights, test_rows, n_components, *, dual=False, max_iter=500
     folds = _start(Y, weights, test_rows, n_components, False, dual)
     spread = np.trace(K)
     _add_components(np.ascontiguousarray(K), 0, n_components, spread, max_iter, float(tol), *folds)
-    return FoldFits(folds.predictions, folds.dual, folds.count, folds.noise)
+    return FoldFits(folds.predictions, folds.dual, folds.n_found, folds.noise)
 
 
 def pls_direct(
@@ -439,7 +449,9 @@ def pls_direct(
     for k in range(n_components):
         _multiply(X, variance, m, folds.V, folds.S, W, buffers)
         _add_components(np.empty((0, 0)), k, k + 1, spread, max_iter, float(tol), *folds)
-    return FoldFits(folds.predictions, folds.dual * folds.y_std[..., np.newaxis], folds.count, folds.noise)
+    return FoldFits(
+        folds.predictions, folds.dual * folds.y_std[..., np.newaxis], folds.n_found, folds.noise
+    )
 
 
 def channel_variances(X, weights):

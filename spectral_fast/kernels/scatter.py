@@ -20,7 +20,7 @@ _EPS = np.finfo(np.float64).eps
 
 @helper(fastmath=_SUM_FLAGS)
 def _mean(row):
-    total = 0.0
+    total = np.float64(0.0)  # also where NumPy would sum float32 rows in float32
     for j in range(row.size):
         total += row[j]
     return total / row.size

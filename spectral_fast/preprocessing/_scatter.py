@@ -113,7 +113,7 @@ class MSC(RowTransformer):
             reference = average(X, axis=0).astype(np.float64)
         else:
             reference = check_array(
-                self.reference, dtype=np.float64, ensure_2d=False, input_name="reference"
+                self.reference, dtype=np.float64, ensure_2d=False, copy=True, input_name="reference"
             )
             if reference.shape != (X.shape[1],):
                 raise ValueError(
