@@ -11,14 +11,16 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from spectral_fast import kernels
+from spectral_fast.cross_decomposition._diagnostics import PLSDiagnosticsMixin
 
 
-class PLSRegression(cross_decomposition.PLSRegression):
+class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
     """Partial least squares regression: scikit-learn's, with a compiled `fit`.
 
     Signature, attributes, methods, warnings and errors are those of
     :class:`sklearn.cross_decomposition.PLSRegression`, of which this is a
-    subclass; the fitted arrays agree within rounding. Only the time differs.
+    subclass; the fitted arrays agree within rounding. Only the time differs, and
+    the methods that chemists judge a model and its samples by are added.
 
     Parameters
     ----------
