@@ -395,15 +395,15 @@ def test_no_problem_disagrees_with_the_twin(problem, scale):
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
         found = pls_cross_val_predict(X, Y, n_components, cv=splits, scale=scale)
-    expected = np.empty_like(found)
-    expected[:, np.concatenate(rows)] = reference.cross_val_predict(
-        X, Y, weights, rows, n_components, scale
-    )
     # Components of nothing but rounding are where the two may differ: the engine stops
     # there, while textbook NIPALS goes on.
     rank = min(
         np.linalg.matrix_rank(X[w > 0] - np.average(X, axis=0, weights=w), tol=1e-9 * np.ptp(X))
         for w in weights
     )
-    comparable = slice(0, min(rank, n_components))
-    assert_allclose(found[comparable], expected[comparable], rtol=0, atol=1e-7 * np.abs(Y).max())
+    n_comparable = min(rank, n_components)
+    expected = reference.cross_val_predict(X, Y, weights, rows, n_comparable, scale)
+    found = found[:n_comparable, np.concatenate(rows)]
+    # Few samples can leave a direction of almost no variance, whose component extrapolates.
+    largest = max(np.abs(Y).max(), np.abs(expected).max(initial=0.0))
+    assert_allclose(found, expected, rtol=0, atol=1e-7 * largest)

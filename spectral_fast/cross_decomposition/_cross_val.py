@@ -327,7 +327,7 @@ def _warn_of_exhaustion(n_found, n_components):
     if short.size:
         warnings.warn(
             f"{short.size} of {n_found.size} training sets have fewer than {n_components} "
-            f"components to give, number {short[0]} (counted from 0) has {n_found[short[0]]}: there "
-            "X or y holds no more. What all of them give is repeated for the rest.",
+            f"components to give, number {short[0]} (counted from 0) has {n_found[short[0]]}; X or "
+            "y holds no more there. What all of them give is repeated for the rest.",
             stacklevel=5,  # the caller of the public function, beyond its decorator
         )
