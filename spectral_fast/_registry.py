@@ -32,6 +32,13 @@ METHODS = (
         "methods.md#plsregression",
     ),
     Method(
+        "spectral_fast.cross_decomposition.PLSRegressionCV",
+        None,
+        "pls_cv.pls_cv",
+        "methods.md#plsregressioncv",
+    ),
+    Method("spectral_fast.cross_decomposition.PLSDA", None, "plsda.plsda", "methods.md#plsda"),
+    Method(
         "spectral_fast.model_selection.SpectralSearchCV",
         None,
         "search.search",
