@@ -6,17 +6,48 @@ from spectral_fast.kernels._jit import (
     thread_limit,
     warm_up,
 )
+from spectral_fast.kernels.gram import (
+    centre_gram,
+    covariance,
+    cross_squared_distances,
+    gram,
+    grow_gram,
+    interval_grams,
+    nested_grams,
+    squared_distances,
+)
 from spectral_fast.kernels.nipals import nipals
+from spectral_fast.kernels.pls_folds import FoldFits, channel_variances, pls_direct, pls_gram
+from spectral_fast.kernels.ridge import (
+    RidgePredictions,
+    RidgeStatus,
+    ridge_cross_val_predict,
+)
 from spectral_fast.kernels.savgol import savgol
 from spectral_fast.kernels.scatter import msc, snv
 
 __all__ = [
+    "FoldFits",
+    "RidgePredictions",
+    "RidgeStatus",
+    "centre_gram",
+    "channel_variances",
+    "covariance",
+    "cross_squared_distances",
     "get_num_threads",
+    "gram",
+    "grow_gram",
+    "interval_grams",
     "msc",
+    "nested_grams",
     "nipals",
+    "pls_direct",
+    "pls_gram",
+    "ridge_cross_val_predict",
     "savgol",
     "set_num_threads",
     "snv",
+    "squared_distances",
     "thread_limit",
     "warm_up",
 ]
