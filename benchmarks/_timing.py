@@ -24,7 +24,7 @@ MIN_SAMPLE = 20e-3
 #: their work is done, and would take cores from whatever is timed next.
 PAUSE = 0.1
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "chemotools", "ikpls")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "chemotools", "ikpls", "pls4all")
 
 
 def time_calls(calls: Mapping[str, Callable[[], Any]], budget: float) -> dict[str, np.ndarray]:

@@ -45,3 +45,19 @@ METHODS = (
         "methods.md#spectralsearchcv",
     ),
 )
+
+#: Kernels that no single estimator stands for, and their twins.
+KERNELS = {
+    "centre_gram": "gram.centred_gram",
+    "channel_variances": "pls_folds.channel_variances",
+    "covariance": "gram.covariance",
+    "cross_squared_distances": "gram.squared_distances",
+    "gram": "gram.gram",
+    "grow_gram": "gram.gram",
+    "interval_grams": "gram.interval_grams",
+    "nested_grams": "gram.nested_grams",
+    "pls_direct": "pls_folds.cross_val_predict",
+    "pls_gram": "pls_folds.cross_val_predict",
+    "ridge_cross_val_predict": "ridge.cross_val_predict",
+    "squared_distances": "gram.squared_distances",
+}

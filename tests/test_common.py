@@ -5,7 +5,6 @@ import inspect
 import pickle
 import pkgutil
 import re
-import types
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import spectral_fast
 from spectral_fast import kernels
-from spectral_fast._registry import METHODS, Method
+from spectral_fast._registry import KERNELS, METHODS, Method
 
 ROOT = Path(__file__).parents[1]
 
@@ -162,17 +161,21 @@ def slug(heading):
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
+def has_twin(name):
+    module, _, function = name.partition(".")
+    try:
+        twin = importlib.import_module(f"tests.reference.{module}")
+    except ModuleNotFoundError:
+        return False
+    return inspect.isfunction(getattr(twin, function, None))
+
+
 def missing_parts(method):
     """Return what a registry entry names but the tree lacks."""
     missing = []
     if method.kernel is not None and method.kernel not in kernels.__all__:
         missing.append(f"kernel {method.kernel}")
-    module, _, function = method.twin.partition(".")
-    try:
-        twin = importlib.import_module(f"tests.reference.{module}")
-    except ModuleNotFoundError:
-        twin = types.SimpleNamespace()
-    if not inspect.isfunction(getattr(twin, function, None)):
+    if not has_twin(method.twin):
         missing.append(f"twin {method.twin}")
     page, _, anchor = method.docs.partition("#")
     path = ROOT / "docs" / page
@@ -187,8 +190,17 @@ def test_every_public_estimator_is_registered():
 
 
 def test_every_kernel_is_registered():
-    exported = {name for name in kernels.__all__ if "thread" not in name and name != "warm_up"}
-    assert {method.kernel for method in METHODS if method.kernel} == exported
+    exported = {
+        name
+        for name in kernels.__all__
+        if name.islower() and "thread" not in name and name != "warm_up"
+    }
+    assert {method.kernel for method in METHODS if method.kernel} | set(KERNELS) == exported
+
+
+@pytest.mark.parametrize("twin", sorted(set(KERNELS.values())))
+def test_kernel_without_estimator_has_a_twin(twin):
+    assert has_twin(twin)
 
 
 @every_method

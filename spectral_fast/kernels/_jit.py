@@ -31,7 +31,15 @@ import numba
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["Kernel", "get_num_threads", "helper", "kernel", "set_num_threads", "thread_limit", "warm_up"]
+__all__ = [
+    "Kernel",
+    "get_num_threads",
+    "helper",
+    "kernel",
+    "set_num_threads",
+    "thread_limit",
+    "warm_up",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -71,9 +79,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
 
 
-def _njit(
-    function: Callable, *, parallel: bool, fastmath: frozenset[str], cache: bool
-) -> Callable:
+def _njit(function: Callable, *, parallel: bool, fastmath: frozenset[str], cache: bool) -> Callable:
     unknown = fastmath - _FASTMATH
     if unknown:
         raise ValueError(f"fastmath flags {sorted(unknown)} are not among {sorted(_FASTMATH)}")

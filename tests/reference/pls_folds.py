@@ -5,6 +5,17 @@ import numpy as np
 from tests.reference.nipals import nipals
 
 
+def channel_variances(X, weights):
+    """Return the variance of each channel in each fold, 1 where it is constant."""
+    inside = weights > 0
+    variances = np.ones((len(weights), X.shape[1]))
+    for fold, w in enumerate(weights):
+        for j, x in enumerate(X.T):
+            if np.ptp(x[inside[fold]]) > 0:
+                variances[fold, j] = np.average((x - np.average(x, weights=w)) ** 2, weights=w)
+    return variances
+
+
 def fold_models(X, Y, weights, n_components, scale=False):
     """Yield the coefficients, channel by target, and both means, for 0 to n_components components.
 
