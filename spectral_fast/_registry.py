@@ -56,6 +56,7 @@ KERNELS = {
     "grow_gram": "gram.gram",
     "interval_grams": "gram.interval_grams",
     "nested_grams": "gram.nested_grams",
+    "pls_coefficients": "pls_folds.resample_coef",
     "pls_direct": "pls_folds.cross_val_predict",
     "pls_gram": "pls_folds.cross_val_predict",
     "ridge_cross_val_predict": "ridge.cross_val_predict",

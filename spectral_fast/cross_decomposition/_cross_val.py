@@ -189,9 +189,8 @@ def pls_resample_coef(
     none = [np.empty(0, dtype=np.int64)] * len(weights)
     with _threads(n_jobs):
         fits = _fit_folds(X, Y, weights * ones, none, n_components, scale, True, workspace)
-        coef = (fits.dual.reshape(-1, len(X)) @ X).reshape(len(weights), Y.shape[1], -1)
-        if scale:
-            coef /= kernels.channel_variances(X, weights)[:, np.newaxis]
+        variance = kernels.channel_variances(X, weights) if scale else None
+        coef = kernels.pls_coefficients(fits.dual, X, variance)
     return coef[:, 0] if is_1d else coef
 
 

@@ -17,7 +17,13 @@ from spectral_fast.kernels.gram import (
     squared_distances,
 )
 from spectral_fast.kernels.nipals import nipals
-from spectral_fast.kernels.pls_folds import FoldFits, channel_variances, pls_direct, pls_gram
+from spectral_fast.kernels.pls_folds import (
+    FoldFits,
+    channel_variances,
+    pls_coefficients,
+    pls_direct,
+    pls_gram,
+)
 from spectral_fast.kernels.ridge import (
     RidgePredictions,
     RidgeStatus,
@@ -41,6 +47,7 @@ __all__ = [
     "msc",
     "nested_grams",
     "nipals",
+    "pls_coefficients",
     "pls_direct",
     "pls_gram",
     "ridge_cross_val_predict",

@@ -1,7 +1,7 @@
 """Algebra of Gram matrices: sums over channels, centring, distances.
 
 A Gram matrix K = X Xᵀ is a sum over channels, hence the one of a union of disjoint
-channel sets is the sum of theirs. Matrix products go through NumPy's BLAS.
+channel sets is the sum of theirs. Matrix products go through BLAS.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,30 @@ __all__ = [
     "nested_grams",
     "squared_distances",
 ]
+
+
+#: The rows go into at most so many blocks, of at least so many rows.
+_BLOCKS = 16
+_ROWS = 96
+
+
+def _examples_gram():
+    yield np.ones((2, 3)), np.zeros((1, 2), np.int64), 1, np.empty((1, 4)), np.empty((2, 2))
+
+
+@kernel(work=lambda X, *rest: X.shape[0] * X.size / 4, examples=_examples_gram, blas=True)
+def _gram(X, pairs, n_blocks, workB, out):
+    """Write ``X @ X.T``, one pair of row blocks at a time, the lower triangle mirrored."""
+    n = X.shape[0]
+    for task in prange(pairs.shape[0]):
+        first, last = pairs[task, 0] * n // n_blocks, (pairs[task, 0] + 1) * n // n_blocks
+        start, stop = pairs[task, 1] * n // n_blocks, (pairs[task, 1] + 1) * n // n_blocks
+        B = workB[task, : (last - first) * (stop - start)].reshape(last - first, stop - start)
+        np.dot(X[first:last], X[start:stop].T, B)
+        for i in range(first, last):
+            for j in range(start, min(stop, i + 1)):
+                out[i, j] = B[i - first, j - start]
+                out[j, i] = B[i - first, j - start]
 
 
 def gram(X: np.ndarray) -> np.ndarray:
@@ -45,8 +69,13 @@ def gram(X: np.ndarray) -> np.ndarray:
     array([[ 5., 11.],
            [11., 25.]])
     """
-    X = np.asarray(X, dtype=np.float64)
-    return X @ X.T
+    X = np.ascontiguousarray(X, dtype=np.float64)
+    n = X.shape[0]
+    n_blocks = max(1, min(_BLOCKS, -(-n // _ROWS)))
+    pairs = np.column_stack(np.tril_indices(n_blocks))
+    K = np.empty((n, n))
+    _gram(X, pairs, n_blocks, np.empty((len(pairs), (-(-n // n_blocks)) ** 2)), K)
+    return K
 
 
 def covariance(X: np.ndarray) -> np.ndarray:

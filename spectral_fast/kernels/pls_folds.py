@@ -32,16 +32,15 @@ from numba import prange
 
 from spectral_fast.kernels._jit import helper, kernel
 
-__all__ = ["FoldFits", "pls_direct", "pls_gram"]
+__all__ = ["FoldFits", "channel_variances", "pls_coefficients", "pls_direct", "pls_gram"]
 
 # Reordered sums vectorise; each runs in one thread, so results do not depend on their number.
 _SUM_FLAGS = ("reassoc", "contract", "nsz")
 
 _EPS = np.finfo(np.float64).eps
 
-#: Folds whose products with the Gram matrix are computed together, and rows of V whose
-#: products with the spectra are: more make better use of BLAS, fewer of the threads.
-_FOLDS = 8
+#: Rows of V whose products with the spectra are computed together: more make better use
+#: of BLAS, fewer of the threads.
 _ROWS = 16
 
 #: The samples go into at most so many chunks, each with a share of the weight vectors,
@@ -281,7 +280,9 @@ def _add_components(
 ):  # fmt: skip
     """Add components `first` to `last` - 1 to all folds; without `K` their products are there."""
     n_folds = weights.shape[0]
-    n_blocks = (n_folds + _FOLDS - 1) // _FOLDS
+    # Folds whose products are computed together: 8, and of very many up to 32. More make
+    # better use of BLAS, fewer of the threads.
+    n_blocks = min((n_folds + 7) // 8, max(16, (n_folds + 31) // 32))
     for block in prange(n_blocks):
         # Made here, since what a parallel loop writes to arrays of a tuple from outside is lost.
         folds = _Folds(
@@ -383,8 +384,7 @@ class FoldFits(NamedTuple):
     #: (n_components, number of test rows, m): row a - 1 with a components, or with all
     #: that there are; the test rows fold by fold.
     predictions: np.ndarray
-    #: (F, m, n) coefficients of all components in terms of the samples, if asked for:
-    #: of centred X, and of y in its unit, they are ``dual @ X`` over the channels' variances.
+    #: (F, m, n) what `pls_coefficients` makes the coefficients of, if asked for.
     dual: np.ndarray
     #: (F,) components found before X or y was exhausted.
     n_found: np.ndarray
@@ -452,6 +452,33 @@ def pls_direct(
     return FoldFits(
         folds.predictions, folds.dual * folds.y_std[..., np.newaxis], folds.n_found, folds.noise
     )
+
+
+@kernel(
+    work=lambda dual, X, out: dual.shape[0] * X.size / 2,
+    examples=lambda: [(np.ones((1, 2)), np.ones((2, 3)), np.empty((1, 3)))],
+    blas=True,
+)
+def _multiply_dual(dual, X, out):
+    n_rows = dual.shape[0]
+    n_blocks = (n_rows + _ROWS - 1) // _ROWS
+    for block in prange(n_blocks):
+        start, stop = block * n_rows // n_blocks, (block + 1) * n_rows // n_blocks
+        np.dot(dual[start:stop], X, out[start:stop])
+
+
+def pls_coefficients(dual, X, variance=None):
+    """Return the coefficients (F, m, p) that the folds' `dual` stands for.
+
+    They act on centred spectra, in the units of X and Y: ``dual @ X``, divided by the
+    folds' `channel_variances` where they autoscaled. O(F m n p).
+    """
+    n_folds, m, n = dual.shape
+    out = np.empty((n_folds, m, X.shape[1]))
+    _multiply_dual(dual.reshape(-1, n), X, out.reshape(n_folds * m, -1))
+    if variance is not None:
+        out /= variance[:, np.newaxis]
+    return out
 
 
 def channel_variances(X, weights):
