@@ -57,6 +57,7 @@ KERNELS = {
     "interval_grams": "gram.interval_grams",
     "nested_grams": "gram.nested_grams",
     "pls_coefficients": "pls_folds.resample_coef",
+    "pls_covariance": "pls_folds.cross_val_predict",
     "pls_direct": "pls_folds.cross_val_predict",
     "pls_gram": "pls_folds.cross_val_predict",
     "ridge_cross_val_predict": "ridge.cross_val_predict",

@@ -60,12 +60,19 @@ def by_direct(X, *arguments, **options):
     return kernels.pls_direct(X - X.mean(axis=0), *arguments, **options)
 
 
-both_paths = pytest.mark.parametrize("path", [by_gram, by_direct])
+def by_covariance(X, Y, weights, rows, n_components, dual=False):
+    X = X - X.mean(axis=0)
+    base = weights.max(axis=0)
+    C = (base * X.T) @ X
+    return kernels.pls_covariance(C, X, Y, weights, base, rows, n_components)
+
+
+every_path = pytest.mark.parametrize("path", [by_gram, by_covariance, by_direct])
 SHAPES = [(12, 40), (20, 20), (40, 9)]
 
 
 class TestKernels:
-    @both_paths
+    @every_path
     @pytest.mark.parametrize("n_targets", [1, 3])
     @pytest.mark.parametrize(("n", "p"), SHAPES)
     def test_predictions(self, path, n, p, n_targets):
@@ -77,7 +84,7 @@ class TestKernels:
         assert_allclose(found.predictions, expected, rtol=0, atol=1e-9 * Y.std())
         assert_array_equal(found.n_found, 5)
 
-    @both_paths
+    @every_path
     @pytest.mark.parametrize("n_targets", [1, 2])
     @pytest.mark.parametrize(("n", "p"), SHAPES)
     def test_weights_and_coefficients(self, path, n, p, n_targets):
@@ -87,7 +94,9 @@ class TestKernels:
         none = [np.arange(0)] * 6
         expected = reference.resample_coef(X, Y, weights, 4)
         found = path(X, Y, weights, none, 4, dual=True)
-        coef = kernels.pls_coefficients(found.dual, X - X.mean(axis=0))
+        coef = found.coefficients
+        if path is not by_covariance:
+            coef = kernels.pls_coefficients(coef, X - X.mean(axis=0))
         assert_allclose(coef, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
     @pytest.mark.parametrize("n_targets", [1, 3])
@@ -103,7 +112,7 @@ class TestKernels:
             found.predictions / Y.std(axis=0), expected / Y.std(axis=0), rtol=0, atol=1e-9
         )
 
-    @both_paths
+    @every_path
     def test_constant_targets_predict_their_mean(self, path):
         X, _ = smooth(10, 30)
         rows, weights = partition(10, 2)
@@ -111,7 +120,7 @@ class TestKernels:
         assert_array_equal(found.predictions, 3.25)
         assert_array_equal(found.n_found, 0)
 
-    @both_paths
+    @every_path
     def test_exhausted_spectra_repeat_the_last_prediction(self, path):
         rng = np.random.default_rng(0)
         X = rng.normal(size=(15, 2)) @ rng.normal(size=(2, 30))  # rank 2
@@ -131,7 +140,7 @@ class TestKernels:
         assert_allclose(together, np.concatenate(alone, axis=1), rtol=0, atol=1e-10)
 
     @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="there is one version without compiler")
-    @both_paths
+    @every_path
     @pytest.mark.parametrize("n_folds", [2, 7, 40])
     def test_same_bits_with_any_number_of_threads(self, path, n_folds, monkeypatch):
         X, Y = smooth(300, 40, 2)
@@ -142,7 +151,7 @@ class TestKernels:
             with kernels.thread_limit(n_threads):
                 found.append(path(X, Y, weights, rows, 5, dual=True))
         assert_array_equal(found[0].predictions, found[1].predictions)
-        assert_array_equal(found[0].dual, found[1].dual)
+        assert_array_equal(found[0].coefficients, found[1].coefficients)
 
     def test_channel_variances(self):
         X, _ = smooth(20, 8)
@@ -268,22 +277,24 @@ def test_published_gasoline_example():
 
 
 class TestChoiceOfPath:
-    def test_gram_for_few_samples(self, caplog):
-        X, Y = smooth(20, 200)
-        with caplog.at_level(logging.DEBUG, LOGGER):
-            pls_cross_val_predict(X, Y, 2)
-        assert "Gram path" in caplog.text
-        assert "direct" not in caplog.text
-
-    @pytest.mark.parametrize(("shape", "scale"), [((200, 20), False), ((20, 200), True)])
-    def test_direct_for_many_samples_and_autoscaling(self, shape, scale, caplog):
+    @pytest.mark.parametrize(
+        ("way", "shape", "cv", "scale"),
+        [
+            ("gram", (20, 200), 5, False),
+            ("covariance", (200, 20), 5, False),
+            ("covariance", (60, 30), LeaveOneOut(), False),
+            ("direct", (200, 100), 3, False),  # few folds: no matrix is worth its making
+            ("direct", (20, 200), 5, True),
+        ],
+    )
+    def test_cheapest(self, way, shape, cv, scale, caplog):
         X, Y = smooth(*shape)
         with caplog.at_level(logging.DEBUG, LOGGER):
-            pls_cross_val_predict(X, Y, 2, scale=scale)
-        assert "Gram" not in caplog.text
-        assert "direct path" in caplog.text
+            pls_cross_val_predict(X, Y, 2, cv=cv, scale=scale)
+        ways = [each for each in ("gram", "covariance", "direct") if f"{each} way" in caplog.text]
+        assert ways == [way]
 
-    def test_ill_conditioned_spectra_leave_the_gram_path(self, caplog):
+    def test_ill_conditioned_spectra_go_the_direct_way(self, caplog):
         """Weak bands on a strong background: the Gram matrix rounds them away."""
         rng = np.random.default_rng(0)
         sizes = 10.0 ** -np.arange(9)
@@ -293,7 +304,8 @@ class TestChoiceOfPath:
         splits = [(np.flatnonzero(w), test) for w, test in zip(weights, rows, strict=True)]
         with caplog.at_level(logging.DEBUG, LOGGER):
             found = pls_cross_val_predict(X, Y, 8, cv=splits)
-        assert "not exact enough" in caplog.text
+        assert "gram way" in caplog.text
+        assert "direct way" in caplog.text
         expected = np.empty_like(found)
         expected[:, np.concatenate(rows)] = reference.cross_val_predict(X, Y, weights, rows, 8)
         assert_allclose(rmse(found, Y), rmse(expected, Y), rtol=1e-9, atol=1e-15)

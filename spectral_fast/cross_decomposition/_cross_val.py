@@ -17,10 +17,10 @@ __all__ = ["pls_cross_val_predict", "pls_resample_coef"]
 
 _log = logging.getLogger(__name__)
 
-#: Largest rounding error of the RMSECV, relative to it, that the Gram matrix may cause: with
-#: up to ten components, and with any number. Beyond, the spectra themselves are used.
-_GRAM_ERROR = 3e-10
-_GRAM_ERROR_MANY = 3e-8
+#: Largest rounding error of the RMSECV, relative to it, that a Gram or covariance matrix may
+#: cause: with up to ten components, and with any number. Beyond, the spectra themselves are used.
+_SQUARED_ERROR = 3e-10
+_SQUARED_ERROR_MANY = 3e-8
 _MANY = 10
 
 _PARAMETERS = {
@@ -120,9 +120,9 @@ def pls_cross_val_predict(
         )
     weights = np.stack([np.bincount(train, minlength=n) for train, _ in splits]) * sample_weight
     with _threads(n_jobs):
-        fits = _fit_folds(X, Y, weights, test_rows, n_components, scale, False, workspace)
+        found, _ = _fit_folds(X, Y, weights, test_rows, n_components, scale, False, workspace)
     predictions = np.empty((n_components, n, Y.shape[1]))
-    predictions[:, np.concatenate(test_rows)] = fits.predictions
+    predictions[:, np.concatenate(test_rows)] = found
     return predictions[:, :, 0] if is_1d else predictions
 
 
@@ -178,7 +178,7 @@ def pls_resample_coef(
     >>> pls_resample_coef(X, octane, 3, masks).shape
     (100, 401)
     """
-    X, Y, is_1d, ones = _validate(X, y, n_components, None)
+    X, Y, is_1d, _ = _validate(X, y, n_components, None)
     weights = check_array(masks_or_weights, dtype=np.float64, input_name="masks_or_weights")
     if weights.shape[1] != len(X):
         raise ValueError(
@@ -188,9 +188,7 @@ def pls_resample_coef(
     _check_weights(weights, "masks_or_weights")
     none = [np.empty(0, dtype=np.int64)] * len(weights)
     with _threads(n_jobs):
-        fits = _fit_folds(X, Y, weights * ones, none, n_components, scale, True, workspace)
-        variance = kernels.channel_variances(X, weights) if scale else None
-        coef = kernels.pls_coefficients(fits.dual, X, variance)
+        _, coef = _fit_folds(X, Y, weights, none, n_components, scale, True, workspace)
     return coef[:, 0] if is_1d else coef
 
 
@@ -230,41 +228,99 @@ def _threads(n_jobs):
     return nullcontext() if n_jobs in (None, -1) else kernels.thread_limit(n_jobs)
 
 
-def _fit_folds(X, Y, weights, test_rows, n_components, scale, dual, workspace):
-    """Fit PLS to every row of `weights`, by the way that is cheapest and exact enough."""
+def _fit_folds(X, Y, weights, test_rows, n_components, scale, wants_coef, workspace):
+    """Fit PLS to every row of `weights`, by the way that is cheapest and exact enough.
+
+    Returns the predictions, and the coefficients if they are wanted.
+    """
     _check_training_sets(weights)
-    n, p = X.shape
-    n_rows = len(weights) * Y.shape[1]
-    gram_work = n * n * p / 2 + n_rows * n * n * n_components
-    direct_work = 2 * n_rows * n * p * n_components
-    fits = None
-    if not scale and gram_work < direct_work:
-        K = kernels.gram(X)
-        fits = _in_blocks(
-            kernels.pls_gram, K, 0, Y, weights, test_rows, n_components, dual, workspace
-        )
+    base = weights.max(axis=0)
+    way = "direct" if scale else _cheapest(X, Y, weights, base, n_components)
+    problem = X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace
+    fits, coef = _WAYS[way](*problem)
+    if way != "direct":
         error, error_many = _relative_errors(fits, Y, test_rows, n_components)
-        exact = error <= _GRAM_ERROR and error_many <= _GRAM_ERROR_MANY
-        _log.debug("Gram path: estimated error %.1e, and %.1e in all", error, error_many)
+        _log.debug("%s way: estimated error %.1e, and %.1e in all", way, error, error_many)
+        exact = error <= _SQUARED_ERROR and error_many <= _SQUARED_ERROR_MANY
         if not exact or fits.n_found.min() < n_components:
-            _log.debug("not exact enough: the spectra themselves are used")
-            fits = None
-    if fits is None:
-        _log.debug("direct path: %d samples, %d channels, %d training sets", n, p, len(weights))
-        fits = _in_blocks(
-            kernels.pls_direct,
-            X,
-            p,
-            Y,
-            weights,
-            test_rows,
-            n_components,
-            dual,
-            workspace,
-            scale=scale,
-        )
+            way = "direct"
+            fits, coef = _WAYS[way](*problem)
+    if way == "direct":
+        _log.debug("direct way: %d × %d, %d training sets", *X.shape, len(weights))
     _warn_of_exhaustion(fits.n_found, n_components)
-    return fits
+    return fits.predictions, coef
+
+
+def _cheapest(X, Y, weights, base, n_components):
+    """Return the way that takes the fewest multiplications."""
+    n, p = X.shape
+    rows = len(weights) * Y.shape[1]
+    changes = np.count_nonzero(weights != base) * Y.shape[1]
+    multiplications = {
+        "gram": n * n * p / 2 + rows * n * n * n_components,
+        "covariance": n * p * p / 2 + (rows * p + 3 * changes) * p * n_components,
+        "direct": 2 * rows * n * p * n_components,
+    }
+    return min(multiplications, key=multiplications.__getitem__)
+
+
+def _by_gram(X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace):
+    K = kernels.gram(X)
+    n, m = Y.shape
+    fits = _in_blocks(
+        lambda part: kernels.pls_gram(
+            K, Y, weights[part], test_rows[part], n_components, dual=wants_coef
+        ),
+        len(weights),
+        n * (4 * m + n_components * (1 + wants_coef)),
+        workspace,
+    )
+    return fits, kernels.pls_coefficients(fits.coefficients, X) if wants_coef else None
+
+
+def _by_covariance(X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace):
+    C = kernels.gram((np.sqrt(base)[:, np.newaxis] * X).T)
+    fits = _in_blocks(
+        lambda part: kernels.pls_covariance(
+            C, X, Y, weights[part], base, test_rows[part], n_components
+        ),
+        len(weights),
+        X.shape[1] * (5 * Y.shape[1] + 2 * n_components),
+        workspace,
+    )
+    return fits, fits.coefficients
+
+
+def _directly(X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace):
+    n, m = Y.shape
+    fits = _in_blocks(
+        lambda part: kernels.pls_direct(
+            X, Y, weights[part], test_rows[part], n_components, scale=scale, dual=wants_coef
+        ),
+        len(weights),
+        n * (4 * m + n_components * (1 + wants_coef)) + 16 * m * X.shape[1],
+        workspace,
+    )
+    if not wants_coef:
+        return fits, None
+    variance = kernels.channel_variances(X, weights) if scale else None
+    return fits, kernels.pls_coefficients(fits.coefficients, X, variance)
+
+
+_WAYS = {"gram": _by_gram, "covariance": _by_covariance, "direct": _directly}
+
+
+def _in_blocks(fit, n_folds, floats, workspace):
+    """Run `fit` on as many training sets at a time as the workspace holds.
+
+    `floats` is how many numbers it keeps for one of them.
+    """
+    size = max(1, workspace * 2**20 // (8 * floats))
+    parts = [fit(slice(start, start + size)) for start in range(0, n_folds, size)]
+    if len(parts) == 1:
+        return parts[0]
+    predictions, *others = zip(*parts, strict=True)
+    return kernels.FoldFits(np.concatenate(predictions, axis=1), *map(np.concatenate, others))
 
 
 def _check_training_sets(weights):
@@ -275,34 +331,6 @@ def _check_training_sets(weights):
             f"{small[0]} (counted from 0) has {(weights[small[0]] > 0).sum()}. "
             "Hold out fewer samples, or give more of them weight."
         )
-
-
-def _in_blocks(
-    method, matrix, width, Y, weights, test_rows, n_components, dual, workspace, **options
-):
-    """Run `method` on as many training sets at a time as the workspace holds."""
-    n, m = Y.shape
-    # The arrays of a training set that are as long as the samples or, 16 times, the channels.
-    floats = n * (4 * m + n_components * (2 if dual else 1)) + 16 * m * width
-    size = max(1, workspace * 2**20 // (8 * floats))
-    parts = [
-        method(
-            matrix,
-            Y,
-            weights[start : start + size],
-            test_rows[start : start + size],
-            n_components,
-            dual=dual,
-            **options,
-        )
-        for start in range(0, len(weights), size)
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    return kernels.FoldFits(
-        np.concatenate([part.predictions for part in parts], axis=1),
-        *(np.concatenate(arrays) for arrays in zip(*(part[1:] for part in parts), strict=True)),
-    )
 
 
 def _relative_errors(fits, Y, test_rows, n_components):

@@ -17,6 +17,7 @@ from spectral_fast.kernels.gram import (
     squared_distances,
 )
 from spectral_fast.kernels.nipals import nipals
+from spectral_fast.kernels.pls_covariance import pls_covariance
 from spectral_fast.kernels.pls_folds import (
     FoldFits,
     channel_variances,
@@ -48,6 +49,7 @@ __all__ = [
     "nested_grams",
     "nipals",
     "pls_coefficients",
+    "pls_covariance",
     "pls_direct",
     "pls_gram",
     "ridge_cross_val_predict",

@@ -379,13 +379,14 @@ def _start(Y, weights, test_rows, n_components, scale, dual):
 
 
 class FoldFits(NamedTuple):
-    """What `pls_gram` and `pls_direct` find."""
+    """What `pls_gram`, `pls_direct` and `pls_covariance` find."""
 
     #: (n_components, number of test rows, m): row a - 1 with a components, or with all
     #: that there are; the test rows fold by fold.
     predictions: np.ndarray
-    #: (F, m, n) what `pls_coefficients` makes the coefficients of, if asked for.
-    dual: np.ndarray
+    #: (F, m, p) if they were found in terms of the channels, or (F, m, n), where
+    #: `pls_coefficients` makes them of, if asked for.
+    coefficients: np.ndarray
     #: (F,) components found before X or y was exhausted.
     n_found: np.ndarray
     #: (F, n_components) estimated rounding error of each component's share of y: the
