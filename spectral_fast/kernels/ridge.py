@@ -307,11 +307,12 @@ def ridge_cross_val_predict(
 
     Minimises ``‖Y - 1 b₀ - X B‖² + alpha ‖B‖²`` over the rows outside the fold.
 
-    Predictions were measured to lie within 1e-10 of the largest centred target from
-    fits in extended precision for ``alpha >= 1e-12 λ``, and within 2e-8 for
-    ``alpha >= 1e-16 λ``, λ the largest eigenvalue of the centred Gram matrix. Pairs of
-    penalty and fold that lose more have a status other than ``OK``, and NaN for
-    predictions. A NaN or infinity in `X` makes everything NaN, in `Y` its target.
+    With λ the largest eigenvalue of the centred Gram matrix, predictions of the bundled
+    spectra and of simulated ones in 2, 5 and n folds were measured against fits in
+    extended precision: within 2e-10 of the largest centred target for
+    ``alpha >= 1e-12 λ``, 1e-8 for ``alpha >= 1e-14 λ``, 2e-8 for ``alpha >= 1e-16 λ``.
+    Pairs of penalty and fold that would lose more have a status other than ``OK``, and
+    NaN for predictions. A NaN or infinity in `X` makes everything NaN, in `Y` its target.
 
     O(n p min(n, p)) once, and for each penalty and each fold of s rows
     O(s² min(n, p)), or O(p³) where that is less.
