@@ -311,7 +311,7 @@ def ridge_cross_val_predict(
     spectra and of simulated ones in 2, 5 and n folds were measured against fits in
     extended precision: within 2e-10 of the largest centred target for
     ``alpha >= 1e-12 λ``, 1e-8 for ``alpha >= 1e-14 λ``, 2e-8 for ``alpha >= 1e-16 λ``.
-    Pairs of penalty and fold that would lose more have a status other than ``OK``, and
+    Pairs of penalty and fold that cancel too many digits have another status than ``OK``, and
     NaN for predictions. A NaN or infinity in `X` makes everything NaN, in `Y` its target.
 
     O(n p min(n, p)) once, and for each penalty and each fold of s rows
