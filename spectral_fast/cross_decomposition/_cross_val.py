@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -222,10 +222,13 @@ def _check_weights(weights, name):
         )
 
 
+@contextmanager
 def _threads(n_jobs):
     if n_jobs == 0:
         raise ValueError("`n_jobs` must be positive, -1 or None; got 0. Use 1 for one thread.")
-    return nullcontext() if n_jobs in (None, -1) else kernels.thread_limit(n_jobs)
+    limit = kernels.get_num_threads() if n_jobs in (None, -1) else n_jobs
+    with kernels.thread_limit(limit), kernels.one_blas_thread():
+        yield
 
 
 def _fit_folds(X, Y, weights, test_rows, n_components, scale, wants_coef, workspace):

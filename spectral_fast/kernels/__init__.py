@@ -2,6 +2,7 @@
 
 from spectral_fast.kernels._jit import (
     get_num_threads,
+    one_blas_thread,
     set_num_threads,
     thread_limit,
     warm_up,
@@ -48,6 +49,7 @@ __all__ = [
     "msc",
     "nested_grams",
     "nipals",
+    "one_blas_thread",
     "pls_coefficients",
     "pls_covariance",
     "pls_direct",

@@ -36,6 +36,7 @@ __all__ = [
     "get_num_threads",
     "helper",
     "kernel",
+    "one_blas_thread",
     "set_num_threads",
     "thread_limit",
     "warm_up",
@@ -153,7 +154,7 @@ class Kernel:
         )
         self._work = work
         self._examples = examples
-        self._limit = _one_blas_thread if blas else contextlib.nullcontext
+        self._limit = one_blas_thread if blas else contextlib.nullcontext
         self._is_input = tuple(
             not name.startswith(("out", "work")) for name in inspect.signature(function).parameters
         )
@@ -194,7 +195,12 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _one_blas_thread() -> contextlib.AbstractContextManager:
+def one_blas_thread() -> contextlib.AbstractContextManager:
+    """Give BLAS one thread inside a ``with`` block.
+
+    For matrix products between kernels: threads that BLAS wakes for them stay awake
+    for milliseconds, and would take the cores from the next kernel.
+    """
     return _blas().limit(limits=1)
 
 
