@@ -19,8 +19,10 @@ class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
 
     Signature, attributes, methods, warnings and errors are those of
     :class:`sklearn.cross_decomposition.PLSRegression`, of which this is a
-    subclass; the fitted arrays agree within rounding. Only the time differs, and
-    the methods that chemists judge a model and its samples by are added.
+    subclass; the fitted arrays agree within rounding. What differs is the time,
+    and what happens beyond the rank of X: scikit-learn fits components to rounding
+    errors there, while here they are zero, with a warning. The methods that
+    chemists judge a model and its samples by are added.
 
     Parameters
     ----------
@@ -120,6 +122,10 @@ class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
             self.max_iter,
             float(self.tol),
         )
+        if fitted.n_iter[0] < 0:
+            raise ValueError(
+                "X must vary over the samples; every channel is constant. Pass samples that differ."
+            )
         self._x_mean, self._x_std = fitted.x_mean, fitted.x_std
         if not self.copy:
             X -= self._x_mean
@@ -139,8 +145,15 @@ class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
                     ConvergenceWarning,
                     stacklevel=3,  # the caller of fit, beyond its decorator
                 )
-        if len(self.n_iter_) < self.n_components:
-            warnings.warn(f"y residual is constant at iteration {len(self.n_iter_)}", stacklevel=3)
+        n_found = len(self.n_iter_)
+        if n_found < self.n_components:
+            message = f"y residual is constant at iteration {n_found}"
+            if fitted.n_iter[n_found] < 0:
+                message = (
+                    f"X has only {n_found} components; the other {self.n_components - n_found} "
+                    "are zero and change no prediction"
+                )
+            warnings.warn(message, stacklevel=3)
 
         self.x_rotations_ = self.x_weights_ @ pinv(
             fitted.x_loadings @ self.x_weights_, check_finite=False

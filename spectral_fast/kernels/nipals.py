@@ -104,9 +104,13 @@ def _largest(a):
 
 @helper()
 def _centre_chunk(X, first, scale, out_chunk, out_mean, out_std):
-    """Copy the channels of a chunk, centred and, if asked, autoscaled."""
+    """Copy the channels of a chunk, centred and, if asked, autoscaled.
+
+    Returns the sum of their squares.
+    """
     n = X.shape[0]
     width = out_mean.size
+    spread = 0.0
     for j in range(width):
         out_mean[j] = 0.0
         out_std[j] = 0.0
@@ -121,10 +125,12 @@ def _centre_chunk(X, first, scale, out_chunk, out_mean, out_std):
         centred = out_chunk[i]
         for j in range(width):
             centred[j] = x[j] - out_mean[j]
+        spread += _dot(centred[:width], centred[:width])
     if not scale:
         for j in range(width):
             out_std[j] = 1.0
-        return
+        return spread
+    spread = 0.0
     for i in range(n):
         centred = out_chunk[i]
         for j in range(width):
@@ -137,6 +143,8 @@ def _centre_chunk(X, first, scale, out_chunk, out_mean, out_std):
         centred = out_chunk[i]
         for j in range(width):
             centred[j] /= out_std[j]
+        spread += _dot(centred[:width], centred[:width])
+    return spread
 
 
 @helper()
@@ -218,7 +226,7 @@ def _examples():
     yield (
         np.ones((n, p)), A, True, 500, 1e-6,
         np.ones((m, n)), np.ones((1, n, p)), np.ones((1, m, n)), np.ones((m, n)), np.ones((m, p)),
-        np.ones(p), np.ones(m), np.ones(A),
+        np.ones(p), np.ones(m), np.ones(A), np.ones(1),
         np.ones(p), np.ones(p), np.ones((A, p)), np.ones((A, m)), np.ones((A, n)),
         np.ones((A, n)), np.ones((A, p)), np.ones((A, m)), np.ones(A, np.int64),
     )  # fmt: skip
@@ -231,18 +239,19 @@ def _examples():
 )
 def _nipals(
     X, n_components, scale, max_iter, tol,
-    workYt, workX, workZ, workz, workC, workw, worka, worktt,
+    workYt, workX, workZ, workz, workC, workw, worka, worktt, workspread,
     out_mean, out_std, outW, outV, outT, outU, outP, outQ, out_iterations,
 ):  # fmt: skip
     p = X.shape[1]
     n_chunks, n, width = workX.shape
     m = workYt.shape[0]
+    noise = 0.0
     for k in range(n_components + 1):
         for chunk in prange(n_chunks):
             first = chunk * width
             last = first + width
             if k == 0:
-                _centre_chunk(
+                workspread[chunk] = _centre_chunk(
                     X, first, scale, workX[chunk], out_mean[first : min(p, last)],
                     out_std[first : min(p, last)],
                 )  # fmt: skip
@@ -265,6 +274,12 @@ def _nipals(
                 outP[k - 1, j] /= worktt[k - 1]
         if k == n_components:
             break
+        if k == 0:
+            spread = 0.0
+            for chunk in range(n_chunks):
+                spread += workspread[chunk]
+            # the squared norm of scores that are nothing but rounding
+            noise = (10.0 * _EPS) ** 2 * spread
 
         for c in range(m):
             for i in range(n):
@@ -280,9 +295,16 @@ def _nipals(
         )
         if out_iterations[k] == 0:
             break
+        worktt[k] = _dot(outT[k], outT[k])
+        if worktt[k] <= noise:
+            out_iterations[k] = -1
+            outW[k] = 0.0
+            outV[k] = 0.0
+            outT[k] = 0.0
+            outU[k] = 0.0
+            break
         _fix_signs(outW[k], outV[k], outT[k])
         _project_y(workYt, outV[k], outU[k])
-        worktt[k] = _dot(outT[k], outT[k])
         for c in range(m):
             outQ[k, c] = _dot(workYt[c], outT[k]) / worktt[k]
             _orthogonalise(workYt[c], outT[: k + 1], worktt)
@@ -299,7 +321,7 @@ class Nipals(NamedTuple):
     y_loadings: np.ndarray  # (n_components, m)
     x_mean: np.ndarray  # (p,)
     x_std: np.ndarray  # (p,), ones without `scale`
-    n_iter: np.ndarray  # (n_components,), 0 from the component on that found Y exhausted
+    n_iter: np.ndarray  # (n_components,), 0 where Y is exhausted, -1 where X is, then 0
 
 
 def nipals(X, Y, n_components, scale, max_iter, tol):
@@ -307,8 +329,9 @@ def nipals(X, Y, n_components, scale, max_iter, tol):
 
     For each component: w = XᵀYv normalised and v = YᵀXw / tᵀt in turn, until w
     moves by less than `tol` in squared norm; t = X w, p = Xᵀt / tᵀt,
-    q = Yᵀt / tᵀt; X -= t pᵀ, Y -= t qᵀ. Components after Y is exhausted (every
-    value at most the machine epsilon) stay zero. A NaN or infinity reaches every
+    q = Yᵀt / tᵀt; X -= t pᵀ, Y -= t qᵀ. Components stay zero once Y is
+    exhausted (every value at most the machine epsilon) or X is (scores that are
+    rounding errors of X). A NaN or infinity reaches every
     array. O(n p m n_components).
 
     Parameters
@@ -348,7 +371,7 @@ def nipals(X, Y, n_components, scale, max_iter, tol):
     _nipals(
         X, A, scale, max_iter, tol,
         Yt, chunks, np.zeros((n_chunks, m, n_even)), np.empty((m, n_even)), np.empty((m, p_even)),
-        np.empty(p_even), np.empty(m), np.empty(A),
+        np.empty(p_even), np.empty(m), np.empty(A), np.empty(n_chunks),
         mean, std, W, V, T, U, P, Q, n_iter,
     )  # fmt: skip
     return Nipals(W[:, :p], V, T[:, :n], U[:, :n], P[:, :p], Q, mean, std, n_iter)

@@ -1,6 +1,7 @@
 """What the row-wise transformers share."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -78,7 +79,7 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X has another number of channels than in `fit`, or holds NaN or infinity.
         """
-        check_is_fitted(self)
+        self._check_ready()
         return self._treated(self._validate(X, reset=False))
 
     def _validate(self, X, reset):
@@ -108,6 +109,10 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._apply(X, out)
         return out
 
+    def _check_ready(self):
+        """Raise an error where `transform` cannot run."""
+        check_is_fitted(self)
+
     def _learn(self, X):
         """Check the parameters against `X`; a method with a state sets it here."""
 
@@ -122,6 +127,10 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 class StatelessRowTransformer(RowTransformer):
     """A row transformer that learns nothing, so that `transform` works without `fit`."""
+
+    def _check_ready(self):
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()  # which only `fit` does otherwise
 
     def __sklearn_is_fitted__(self):
         return True

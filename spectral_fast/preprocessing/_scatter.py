@@ -109,8 +109,10 @@ class MSC(RowTransformer):
 
     def _learn(self, X):
         if isinstance(self.reference, str):
-            average = np.mean if self.reference == "mean" else np.median
-            reference = average(X, axis=0).astype(np.float64)
+            if self.reference == "mean":
+                reference = X.mean(axis=0, dtype=np.float64)  # sums of float32 lose digits
+            else:
+                reference = np.median(X, axis=0).astype(np.float64)
         else:
             reference = check_array(
                 self.reference, dtype=np.float64, ensure_2d=False, copy=True, input_name="reference"
