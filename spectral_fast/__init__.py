@@ -14,8 +14,10 @@ _SUBMODULES = (
     "datasets",
     "kernels",
     "model_selection",
+    "persistence",
     "preprocessing",
     "report",
+    "tables",
 )
 
 __all__ = ["__version__", "warm_up", *_SUBMODULES]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_finite", "check_spectra"]
+__all__ = ["check_finite", "check_spectra", "listed"]
 
 _N_LISTED = 5
 
@@ -57,8 +57,8 @@ def check_finite(X: np.ndarray, channel_names: Sequence | None = None) -> None:
         names = range(X.shape[1]) if channel_names is None else channel_names
         channels = itertools.compress(names, bad.any(axis=0))
         raise ValueError(
-            f"X has NaN or infinite values in {_listed('row', rows)} (counted from 0), "
-            f"{_listed('channel', channels)}. Remove these rows or channels, or fill the gaps."
+            f"X has NaN or infinite values in {listed(rows, 'row')} (counted from 0), "
+            f"{listed(channels, 'channel')}. Remove these rows or channels, or fill the gaps."
         )
 
 
@@ -66,7 +66,7 @@ def _check_varying_spectra(X: np.ndarray) -> None:
     constant = np.flatnonzero(X.min(axis=1) == X.max(axis=1))
     if X.shape[1] > 1 and constant.size:
         raise ValueError(
-            f"X has the same value in every channel of {_listed('row', constant)} "
+            f"X has the same value in every channel of {listed(constant, 'row')} "
             "(counted from 0). Remove these rows: such a spectrum holds no information."
         )
 
@@ -76,21 +76,23 @@ def _check_targets(y: np.ndarray) -> None:
     bad = np.flatnonzero(~np.isfinite(y).all(axis=1))
     if bad.size:
         raise ValueError(
-            f"y has NaN or infinite values in {_listed('row', bad)} (counted from 0). "
+            f"y has NaN or infinite values in {listed(bad, 'row')} (counted from 0). "
             "Remove these rows, or measure them."
         )
     constant = np.flatnonzero(y.min(axis=0) == y.max(axis=0))
     if constant.size:
-        where = "" if y.shape[1] == 1 else f" in {_listed('target', constant)} (counted from 0)"
+        where = "" if y.shape[1] == 1 else f" in {listed(constant, 'target')} (counted from 0)"
         raise ValueError(
             f"y is constant{where}: all {len(y)} samples have the value "
             f"{y[0, constant[0]]:g}. A calibration needs samples that differ."
         )
 
 
-def _listed(noun: str, names: Iterable) -> str:
-    """Return 'rows 1, 2, 3, 4, 5 and 12 more'."""
+def listed(names: Iterable, noun: str = "") -> str:
+    """Return '1, 2, 3, 4, 5 and 12 more', with a noun 'rows 1, 2, 3, 4, 5 and 12 more'."""
     names = [str(name) for name in names]
-    text = f"{noun}{'s' * (len(names) > 1)} {', '.join(names[:_N_LISTED])}"
+    text = ", ".join(names[:_N_LISTED])
+    if noun:
+        text = f"{noun}{'s' * (len(names) > 1)} {text}"
     more = len(names) - _N_LISTED
     return f"{text} and {more} more" if more > 0 else text

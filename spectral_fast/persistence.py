@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,18 +28,34 @@ import sklearn
 from sklearn.pipeline import Pipeline
 
 import spectral_fast
+from spectral_fast._validation import listed
 from spectral_fast.tables import SpectralTable
 
-__all__ = ["SUFFIX", "Model", "align", "load_model", "replacing", "save_model"]
+__all__ = ["SUFFIX", "SavedModel", "align", "load_model", "replacing", "save_model"]
 
 SUFFIX = ".spectral"
 
 _FORMAT = 1
-_MENTIONED = 5
+#: What reading a damaged archive, or one of another program, raises.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError)
+#: The entries of ``meta.json`` in this format and their types.
+_ENTRIES = {
+    "format": int,
+    "spectral_fast": str,
+    "scikit-learn": str,
+    "numpy": str,
+    "python": str,
+    "created": str,
+    "channels": list,
+    "axis": list,
+    "axis_unit": str,
+    "target": str,
+    "figures_of_merit": dict,
+}
 
 
 @dataclasses.dataclass(frozen=True)
-class Model:
+class SavedModel:
     """A fitted calibration and what is known of it.
 
     Attributes
@@ -125,7 +142,7 @@ def save_model(
         archive.writestr("pipeline.joblib", pickled.getvalue())
 
 
-def load_model(path: str | Path) -> Model:
+def load_model(path: str | Path) -> SavedModel:
     """Read a file that `save_model` wrote.
 
     Unpickling runs code that the file names: load only files from people you
@@ -138,35 +155,34 @@ def load_model(path: str | Path) -> Model:
 
     Returns
     -------
-    model : Model
+    model : SavedModel
         The fitted pipeline and its description.
 
     Raises
     ------
     ValueError
-        If the file is not a model file, is damaged, or was written by a version
-        of spectral_fast or scikit-learn whose models this one cannot be trusted
-        to run alike.
+        If the file is not a model file, is damaged, needs a package that is not
+        installed, or was written by a version of spectral_fast or scikit-learn
+        whose models this one cannot be trusted to run alike.
     OSError
         If the file cannot be read.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder. Name the model{SUFFIX} in it.")
     try:
         with zipfile.ZipFile(path) as archive:
             meta = json.loads(archive.read("meta.json"))
-            _check_versions(path, meta)
             pickled = archive.read("pipeline.joblib")
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is not a model file of spectral_fast, or it is damaged. Use the "
-            f"model{SUFFIX} that 'spectral-fast search' wrote."
-        ) from error
-    return Model(pipeline=joblib.load(io.BytesIO(pickled)), meta=meta)
+    except _ZIP_ERRORS as error:
+        raise _not_a_model(path) from error
+    _check_meta(path, meta)
+    return SavedModel(pipeline=_unpickle(path, pickled), meta=meta)
 
 
-def align(model: Model, table: SpectralTable) -> np.ndarray:
+def align(model: SavedModel, table: SpectralTable) -> np.ndarray:
     """Return the table's spectra on the channels of the model, in its order.
 
     Channels are the same where their positions are equal, however the two files
@@ -175,7 +191,7 @@ def align(model: Model, table: SpectralTable) -> np.ndarray:
 
     Parameters
     ----------
-    model : Model
+    model : SavedModel
         The calibration.
     table : SpectralTable
         Spectra to predict.
@@ -203,11 +219,10 @@ def align(model: Model, table: SpectralTable) -> np.ndarray:
         if position not in column
     ]
     if missing:
-        shown = ", ".join(repr(name) for name in missing[:_MENTIONED])
-        more = f" and {len(missing) - _MENTIONED} more" if len(missing) > _MENTIONED else ""
         raise ValueError(
             f"The table lacks {len(missing)} of the model's {len(model.meta['axis'])} channels: "
-            f"{shown}{more}. Measure them, or interpolate the spectra onto the model's channels."
+            f"{listed(map(repr, missing))}. Measure them, or interpolate the spectra onto the "
+            "model's channels."
         )
     return table.spectra[:, [column[position] for position in model.meta["axis"]]]
 
@@ -228,13 +243,52 @@ def _versions() -> dict[str, str]:
     return {"spectral_fast": spectral_fast.__version__, "scikit-learn": sklearn.__version__}
 
 
-def _check_versions(path: Path, meta: dict[str, Any]) -> None:
+def _not_a_model(path: Path) -> ValueError:
+    return ValueError(
+        f"{path} is not a model file of spectral_fast, or it is damaged. Use the "
+        f"model{SUFFIX} that 'spectral-fast search' wrote."
+    )
+
+
+def _unpickle(path: Path, pickled: bytes) -> Pipeline:
+    try:
+        pipeline = joblib.load(io.BytesIO(pickled))
+    except Exception as error:  # a damaged pickle can raise anything
+        raise ValueError(
+            f"{path} is damaged, or needs a package that is not installed: "
+            f"{type(error).__name__}: {error}. Install the package, or write the file again "
+            "with 'spectral-fast search'."
+        ) from error
+    if not isinstance(pipeline, Pipeline):
+        raise _not_a_model(path)
+    return pipeline
+
+
+def _check_meta(path: Path, meta: Any) -> None:
+    """Refuse a description that is of another format, incomplete or of other versions."""
+    if not isinstance(meta, dict) or "format" not in meta:
+        raise _not_a_model(path)
     if meta["format"] != _FORMAT:
         raise ValueError(
             f"{path} has model format {meta['format']}; spectral_fast "
-            f"{spectral_fast.__version__} reads format {_FORMAT}. Use spectral_fast "
-            f"{meta['spectral_fast']}, which wrote it, or run the search again."
+            f"{spectral_fast.__version__} reads format {_FORMAT}. Use the version of "
+            "spectral_fast that wrote it, or run the search again."
         )
+    if not _is_complete(meta):
+        raise _not_a_model(path)
+    _check_versions(path, meta)
+
+
+def _is_complete(meta: dict[str, Any]) -> bool:
+    return (
+        all(isinstance(meta.get(name), kind) for name, kind in _ENTRIES.items())
+        and all(isinstance(name, str) for name in meta["channels"])
+        and all(isinstance(position, float) for position in meta["axis"])
+        and len(meta["channels"]) == len(meta["axis"])
+    )
+
+
+def _check_versions(path: Path, meta: dict[str, Any]) -> None:
     for package, installed in _versions().items():
         written = meta[package]
         needed = _compatible(package, written)
@@ -247,6 +301,6 @@ def _check_versions(path: Path, meta: dict[str, Any]) -> None:
 
 def _compatible(package: str, version: str) -> str:
     """Return the leading part of a version within which models are interchangeable."""
-    major, minor, *_ = version.split(".")
-    stable = package == "spectral_fast" and major != "0"
-    return major if stable else f"{major}.{minor}"
+    parts = version.split(".")
+    stable = package == "spectral_fast" and parts[0] != "0"
+    return ".".join(parts[: 1 if stable else 2])

@@ -1,13 +1,15 @@
 """Reading spectra from CSV and Parquet tables.
 
 One row is one sample. Columns whose names are numbers, with or without a unit
-(``850``, ``"900 nm"``, ``"1000 cm-1"``), are the channels; every other column is
-ignored unless it is asked for by name.
+(``850``, ``-80``, ``"900 nm"``, ``"1000 cm-1"``, ``1.0e+03``), are the channels;
+every other column is ignored unless it is asked for by name. Between channels no
+other column may stand, since its name may be a channel's, misspelt.
 """
 
 import csv
 import dataclasses
 import difflib
+import itertools
 import re
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -16,15 +18,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spectral_fast._validation import check_spectra
+from spectral_fast._validation import check_spectra, listed
 
 __all__ = ["SpectralTable", "read_table", "split_unit"]
 
-#: In order of preference: a decimal comma splits a header into as many fields
-#: as the true separator does.
+#: In order of preference: where a header or a row has decimal commas, the comma may
+#: split both into equal numbers of cells too.
 _SEPARATORS = ("\t", ";", ",")
 _SAMPLE_ROWS = 20
-_MENTIONED = 5
 
 _UNITS = {
     "nm": "nm",
@@ -37,7 +38,8 @@ _UNITS = {
     "1/cm": "cm⁻¹",
 }
 _CHANNEL = re.compile(
-    rf"\s*(\d+(?:\.\d+)?)\s*({'|'.join(map(re.escape, _UNITS))})?\s*", re.IGNORECASE
+    rf"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*({'|'.join(map(re.escape, _UNITS))})?\s*",
+    re.IGNORECASE,
 )
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
 _QUANTITIES = {"nm": "Wavelength", "µm": "Wavelength", "cm⁻¹": "Wavenumber"}
@@ -61,6 +63,8 @@ class SpectralTable:
         Values of the target column.
     identifiers : list of str or None
         Cells of the column that names the samples.
+    ignored : tuple of str
+        Names of the other columns.
     """
 
     spectra: np.ndarray
@@ -69,6 +73,14 @@ class SpectralTable:
     axis_unit: str
     target: np.ndarray | None
     identifiers: list[str] | None
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What was read: ``"30 channels, 1000 to 1232 nm; ignored columns: id, note"``."""
+        span = f"{self.axis[0]:.10g} to {self.axis[-1]:.10g} {self.axis_unit}".rstrip()
+        ignored = f"; ignored columns: {listed(self.ignored)}" if self.ignored else ""
+        return f"{len(self.axis)} channels, {span}{ignored}"
 
     @property
     def axis_label(self) -> str:
@@ -88,7 +100,8 @@ def read_table(
     path : str or Path
         A Parquet file, or a UTF-8 text file with a header row and columns
         separated by commas, semicolons or tabs. With the latter two, numbers
-        may have a decimal comma.
+        may have a decimal comma. Only an empty cell is a missing one. Empty rows
+        and columns after the last filled one are left out.
     target : str, default=None
         Name of the column to calibrate for.
     identifier : str, default=None
@@ -103,8 +116,8 @@ def read_table(
     ------
     ValueError
         If the file is not a table, is empty, lacks a column asked for, has no
-        channels or the same channel twice, or if a cell of a channel or of the
-        target is not a finite number.
+        channels, the same channel twice or another column between channels, or
+        if a cell of a channel or of the target is not a finite number.
     OSError
         If the file cannot be read.
 
@@ -125,24 +138,29 @@ def read_table(
     'Wavelength (nm)'
     """
     path = Path(path)
-    names, frame, decimal = _read(path)
+    names, frame, decimal_comma = _read(path)
+    names, frame = _without_blank_end(names, frame)
     if frame.empty:
         raise ValueError(f"{path} has a header but no rows. Add one row per sample.")
 
     asked_for = [name for name in (target, identifier) if name is not None]
-    positions, axis, axis_unit = _find_channels(path, names, asked_for, decimal)
+    positions, axis, axis_unit = _find_channels(path, names, asked_for, decimal_comma)
     columns = [_find_column(path, names, name, positions) for name in asked_for]
-    _refuse_duplicates(path, [names[position] for position in positions], axis)
+    channels = [names[position] for position in positions]
+    _refuse_duplicates(path, channels, axis)
+    ignored = sorted(set(range(len(names))) - {*positions, *columns})
+    _refuse_between(path, names, ignored, positions)
 
     numeric = positions if target is None else [*positions, columns[0]]
-    values = _to_numbers(path, names, frame, numeric, decimal)
+    values = _to_numbers(path, names, frame, numeric, decimal_comma)
     spectra = np.ascontiguousarray(values[:, : len(positions)])
     y = None if target is None else values[:, -1]
-    channels = [names[position] for position in positions]
     try:
-        check_spectra(spectra, y, channel_names=channels)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        check_spectra(spectra, channel_names=channels)
+    except ValueError as error:  # of the form "X has ...", where the file is the X
+        raise ValueError(f"{path} {str(error).removeprefix('X ')}") from error
+    if y is not None:
+        _check_target(path, names[columns[0]], y)
     return SpectralTable(
         spectra=spectra,
         channels=channels,
@@ -150,6 +168,7 @@ def read_table(
         axis_unit=axis_unit,
         target=y,
         identifiers=None if identifier is None else _to_text(frame.iloc[:, columns[-1]]),
+        ignored=tuple(_label(names, i) for i in ignored),
     )
 
 
@@ -176,8 +195,8 @@ def split_unit(name: str) -> tuple[str, str]:
     return (match[1], match[2].strip()) if match else (name, "")
 
 
-def _read(path: Path) -> tuple[list[str], pd.DataFrame, str]:
-    """Return the column names, the cells and the decimal mark of a file."""
+def _read(path: Path) -> tuple[list[str], pd.DataFrame, bool]:
+    """Return the column names, the cells and whether the decimal mark may be a comma."""
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
     if path.is_dir():
@@ -187,8 +206,7 @@ def _read(path: Path) -> tuple[list[str], pd.DataFrame, str]:
     if not start.strip():
         raise ValueError(f"{path} is empty. A header row and one row per sample are needed.")
     if start.startswith(b"PAR1") or path.suffix.lower() == ".parquet":
-        names, frame = _read_parquet(path)
-        return names, frame, "."
+        return _read_parquet(path)
     if start.startswith(b"PK\x03\x04") or b"\0" in start:
         raise ValueError(
             f"{path} is not a text table. Save it as CSV (a spreadsheet program calls it "
@@ -197,7 +215,7 @@ def _read(path: Path) -> tuple[list[str], pd.DataFrame, str]:
     return _read_csv(path)
 
 
-def _read_parquet(path: Path) -> tuple[list[str], pd.DataFrame]:
+def _read_parquet(path: Path) -> tuple[list[str], pd.DataFrame, bool]:
     try:
         frame = pd.read_parquet(path)
     except ImportError as error:
@@ -208,25 +226,28 @@ def _read_parquet(path: Path) -> tuple[list[str], pd.DataFrame]:
         raise ValueError(f"{path} is not a Parquet file: {_first_line(error)}") from error
     if frame.index.name is not None:
         frame = frame.reset_index()
-    return [str(name).strip() for name in frame.columns], frame
+    return [str(name).strip() for name in frame.columns], frame, False
 
 
-def _read_csv(path: Path) -> tuple[list[str], pd.DataFrame, str]:
+def _read_csv(path: Path) -> tuple[list[str], pd.DataFrame, bool]:
     try:
         separator, rows = _sniff(path)
         names = [name.strip() for name in rows[0]]
-        decimal = "." if separator == "," or not _has_decimal_comma(rows) else ","
-        text = [i for i, name in enumerate(names) if _parse_channel(name, decimal) is None]
+        decimal_comma = separator != ","
+        text = [i for i, name in enumerate(names) if _parse_channel(name, decimal_comma) is None]
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
                 path,
                 sep=separator,
-                decimal=decimal,
+                # Only for speed: cells with the other mark are converted later.
+                decimal="," if decimal_comma and _has_decimal_comma(rows) else ".",
                 names=_int_labels(names),
                 header=0,
                 index_col=False,
                 dtype=dict.fromkeys(text, "str"),
+                keep_default_na=False,  # a sample may be called NA
+                na_values=[""],
                 encoding="utf-8-sig",
                 low_memory=False,
             )
@@ -234,12 +255,17 @@ def _read_csv(path: Path) -> tuple[list[str], pd.DataFrame, str]:
         raise ValueError(
             f"{path} is not UTF-8 text (byte {error.start}). Save it as 'CSV UTF-8'."
         ) from error
-    except (csv.Error, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserWarning as error:
+        raise ValueError(
+            f"{path} is not a table: rows have more cells than the header, which has "
+            f"{len(names)}. Give every column a name, or remove the cells beyond the last."
+        ) from error
+    except pd.errors.ParserError as error:
         raise ValueError(
             f"{path} is not a table: {_first_line(error)}. Every row must have as many cells as "
             f"the header, which has {len(names)}."
         ) from error
-    return names, frame, decimal
+    return names, frame, decimal_comma
 
 
 def _int_labels(names: Sequence[str]) -> list[Hashable]:
@@ -249,28 +275,50 @@ def _int_labels(names: Sequence[str]) -> list[Hashable]:
 
 def _sniff(path: Path) -> tuple[str, list[list[str]]]:
     """Return the separator and the first rows, split."""
-    best: tuple[str, list[list[str]]] = ("", [[]])
-    for separator in _SEPARATORS:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=separator)
-            rows = [row for row, _ in zip(reader, range(_SAMPLE_ROWS), strict=False) if row]
-        if len(rows[0]) > len(best[1][0]):
-            best = separator, rows
-    if len(best[1][0]) < 2:
+    samples = {separator: _first_rows(path, separator) for separator in _SEPARATORS}
+    splitting = {separator: rows for separator, rows in samples.items() if len(rows[0]) > 1}
+    if not splitting:
         raise ValueError(
             f"{path} is not a table: its first line has no comma, semicolon or tab. Save it as "
             "CSV with a header row."
         )
-    return best
+    for separator, rows in splitting.items():
+        if all(_fits(row, rows[0]) for row in rows):
+            return separator, rows
+    return max(splitting.items(), key=lambda item: len(item[1][0]))
+
+
+def _first_rows(path: Path, separator: str) -> list[list[str]]:
+    """Return the header and some rows; an empty header if this separator gives none."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        filled = filter(None, csv.reader(file, delimiter=separator))
+        try:
+            return list(itertools.islice(filled, _SAMPLE_ROWS)) or [[]]
+        except csv.Error:  # a cell beyond all measure, since another character separates
+            return [[]]
+
+
+def _fits(row: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether a row has the header's cells; some programs end rows with a separator."""
+    return len(row) >= len(header) and not any(row[len(header) :])
 
 
 def _has_decimal_comma(rows: Iterable[Iterable[str]]) -> bool:
     return any(_DECIMAL_COMMA.fullmatch(cell) for row in rows for cell in row)
 
 
-def _parse_channel(name: str, decimal: str) -> tuple[float, str] | None:
+def _without_blank_end(names: list[str], frame: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    """Leave out what spreadsheet programs append: empty rows, and columns without a name too."""
+    filled = frame.notna().to_numpy()
+    rows = np.flatnonzero(filled.any(axis=1))
+    columns = np.flatnonzero(filled.any(axis=0) | np.array([name != "" for name in names]))
+    n_rows, n_columns = (found[-1] + 1 if found.size else 0 for found in (rows, columns))
+    return names[:n_columns], frame.iloc[:n_rows, :n_columns]
+
+
+def _parse_channel(name: str, decimal_comma: bool) -> tuple[float, str] | None:
     """Return the position and the unit that a column name states, if it is a channel."""
-    match = _CHANNEL.fullmatch(name.replace(decimal, "."))
+    match = _CHANNEL.fullmatch(name.replace(",", ".") if decimal_comma else name)
     if match is None:
         return None
     number, unit = match.groups()
@@ -278,18 +326,18 @@ def _parse_channel(name: str, decimal: str) -> tuple[float, str] | None:
 
 
 def _find_channels(
-    path: Path, names: Sequence[str], reserved: Iterable[str], decimal: str
+    path: Path, names: Sequence[str], reserved: Iterable[str], decimal_comma: bool
 ) -> tuple[list[int], np.ndarray, str]:
     """Return the positions of the channel columns, their axis and its unit."""
     parsed = {
         i: channel
         for i, name in enumerate(names)
-        if name not in reserved and (channel := _parse_channel(name, decimal)) is not None
+        if name not in reserved and (channel := _parse_channel(name, decimal_comma)) is not None
     }
     if not parsed:
         raise ValueError(
             f"{path} has no channels: no column name is a number such as 850 or '900 nm'. "
-            f"Name each channel by its position on the axis; the columns are {_listing(names)}."
+            f"Name each channel by its position on the axis; the columns are {listed(names)}."
         )
     units = sorted({unit for _, unit in parsed.values()})
     if len(units) > 1:
@@ -311,7 +359,7 @@ def _find_column(path: Path, names: Sequence[str], name: str, channels: Iterable
     close = difflib.get_close_matches(name, others, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     columns = (
-        f"Columns that are not channels: {_listing(others)}."
+        f"Columns that are not channels: {listed(others)}."
         if others
         else ("All its columns are channels.")
     )
@@ -327,13 +375,47 @@ def _refuse_duplicates(path: Path, channels: Sequence[str], axis: np.ndarray) ->
         first_name.setdefault(position, name)
     if repeated:
         raise ValueError(
-            f"{path} has the same channel more than once: {_listing(repeated)}. "
+            f"{path} has the same channel more than once: {listed(repeated)}. "
             "Remove or rename the extra columns."
         )
 
 
+def _refuse_between(
+    path: Path, names: Sequence[str], ignored: Iterable[int], channels: Sequence[int]
+) -> None:
+    between = [_label(names, i) for i in ignored if channels[0] < i < channels[-1]]
+    if between:
+        raise ValueError(
+            f"{path} has columns between its channels whose names are not numbers: "
+            f"{listed(between)}. Correct the name if it is a channel's; move the column before or "
+            "after the channels if not."
+        )
+
+
+def _label(names: Sequence[str], position: int) -> str:
+    return names[position] or f"(column {position + 1})"
+
+
+def _check_target(path: Path, name: str, y: np.ndarray) -> None:
+    missing = np.flatnonzero(~np.isfinite(y))
+    if missing.size:
+        raise ValueError(
+            f"{path} has no finite value of {name!r} in {listed(missing, 'row')} (counted from "
+            "0, without the header). Remove these rows, or fill in the values."
+        )
+    if y.min() == y.max():
+        raise ValueError(
+            f"{path} has the value {y[0]:g} of {name!r} in every row. A calibration needs "
+            "samples that differ."
+        )
+
+
 def _to_numbers(
-    path: Path, names: Sequence[str], frame: pd.DataFrame, positions: Sequence[int], decimal: str
+    path: Path,
+    names: Sequence[str],
+    frame: pd.DataFrame,
+    positions: Sequence[int],
+    decimal_comma: bool,
 ) -> np.ndarray:
     """Return the columns at `positions` as float64; missing cells are NaN."""
     values = np.empty((len(frame), len(positions)))
@@ -344,12 +426,13 @@ def _to_numbers(
             values[:, k] = column.to_numpy(dtype=float, na_value=np.nan)
             continue
         text = column.astype("str")
-        numbers = pd.to_numeric(text.str.strip().str.replace(decimal, "."), errors="coerce")
+        points = text.str.replace(",", ".") if decimal_comma else text
+        numbers = pd.to_numeric(points.str.strip(), errors="coerce")
         unreadable += _unreadable_cells(column, text, numbers, names[position])
         values[:, k] = numbers.to_numpy(dtype=float, na_value=np.nan)
     if unreadable:
         raise ValueError(
-            f"{path} has cells that are not numbers: {_listing(unreadable)}. "
+            f"{path} has cells that are not numbers: {listed(unreadable)}. "
             "Rows are counted from 0, without the header."
         )
     return values
@@ -366,13 +449,6 @@ def _to_text(column: pd.Series) -> list[str]:
     return [
         "" if missing else str(cell) for cell, missing in zip(column, column.isna(), strict=True)
     ]
-
-
-def _listing(items: Sequence[str]) -> str:
-    """Join items for a message, the first few of them."""
-    shown = ", ".join(items[:_MENTIONED])
-    more = len(items) - _MENTIONED
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _first_line(error: Exception) -> str:

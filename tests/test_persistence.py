@@ -1,7 +1,10 @@
+import contextlib
+import io
 import json
 import re
 import zipfile
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -9,7 +12,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
 import spectral_fast
-from spectral_fast.persistence import Model, align, load_model, replacing, save_model
+from spectral_fast.persistence import SavedModel, align, load_model, replacing, save_model
 from spectral_fast.tables import SpectralTable
 
 RNG = np.random.default_rng(0)
@@ -38,13 +41,24 @@ def model_file(tmp_path):
     return path
 
 
-def rewrite(path, **changes):
-    """Change entries of the meta data; the pickle becomes one that cannot be loaded."""
+def rewrite(path, pickled=b"not a pickle", without=(), **changes):
+    """Change or leave out entries of the meta data, and replace the pickle."""
     with zipfile.ZipFile(path) as archive:
-        meta = json.loads(archive.read("meta.json"))
+        meta = json.loads(archive.read("meta.json")) | changes
+    meta = {name: value for name, value in meta.items() if name not in without}
+    replace(path, json.dumps(meta), pickled)
+
+
+def replace(path, meta, pickled=b"not a pickle"):
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("meta.json", json.dumps(meta | changes))
-        archive.writestr("pipeline.joblib", b"not a pickle")
+        archive.writestr("meta.json", meta)
+        archive.writestr("pipeline.joblib", pickled)
+
+
+def pickle_of(model):
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    return buffer.getvalue()
 
 
 def test_round_trip(model_file):
@@ -68,6 +82,8 @@ def test_round_trip(model_file):
         ({"format": 2}, "model format 2; spectral_fast .* reads format 1"),
         ({"scikit-learn": "0.24.2"}, r"scikit-learn 0\.24\.2; .* pip install .*==0\.24\.\*"),
         ({"spectral_fast": "0.0.7"}, r"spectral_fast 0\.0\.7; .* pip install .*==0\.0\.\*"),
+        ({"spectral_fast": "1"}, r"spectral_fast 1; .* pip install .*==1\.\*"),
+        ({"scikit-learn": "1"}, r"scikit-learn 1; .* pip install .*==1\.\*"),
     ],
 )
 def test_versions_are_checked_before_unpickling(model_file, changes, message):
@@ -85,7 +101,7 @@ def test_patch_releases_are_interchangeable(model_file):
     with zipfile.ZipFile(model_file, "w") as archive:
         archive.writestr("meta.json", json.dumps(meta))
         archive.writestr("pipeline.joblib", members["pipeline.joblib"])
-    assert isinstance(load_model(model_file), Model)
+    assert isinstance(load_model(model_file), SavedModel)
 
 
 def test_major_versions_separate_models_once_stable(monkeypatch, model_file):
@@ -108,6 +124,82 @@ def test_what_is_no_model_file(tmp_path, model_file):
             load_model(path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load_model(tmp_path / "none.spectral")
+
+
+NOT_A_MODEL = "not a model file of spectral_fast, or it is damaged. Use the model"
+
+
+@pytest.mark.parametrize("meta", ["[1, 2]", '"text"', "{}", "no json", "[" * 5 + "1"])
+def test_meta_that_is_no_description(model_file, meta):
+    replace(model_file, meta)
+    with pytest.raises(ValueError, match=NOT_A_MODEL):
+        load_model(model_file)
+
+
+@pytest.mark.parametrize(
+    "name", ["spectral_fast", "scikit-learn", "channels", "axis", "axis_unit", "target"]
+)
+def test_meta_without_an_entry(model_file, name):
+    rewrite(model_file, without=[name])
+    with pytest.raises(ValueError, match=NOT_A_MODEL):
+        load_model(model_file)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scikit-learn": 1.9},
+        {"channels": [850, 852]},
+        {"axis": ["850", "852"]},
+        {"axis": [850.0]},
+        {"target": None},
+    ],
+)
+def test_meta_with_entries_of_another_kind(model_file, changes):
+    rewrite(model_file, **changes)
+    with pytest.raises(ValueError, match=NOT_A_MODEL):
+        load_model(model_file)
+
+
+PICKLE = pickle_of(Pipeline([("model", Ridge())]))
+
+
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (PICKLE[:-40], "is damaged, or needs a package that is not installed: "),
+        (b"not a pickle", "is damaged, or needs a package that is not installed: "),
+        (b"", "is damaged, or needs a package that is not installed: EOFError"),
+        (b"cno_such_package\nRegressor\n.", "ModuleNotFoundError: No module named 'no_such_pac"),
+        (pickle_of({"a": 1}), NOT_A_MODEL),
+    ],
+    ids=["cut", "garbage", "empty", "missing package", "no pipeline"],
+)
+def test_pickles_that_give_no_pipeline(model_file, pickled, message):
+    rewrite(model_file, pickled)
+    with pytest.raises(ValueError, match=message) as error:
+        load_model(model_file)
+    assert str(model_file) in str(error.value)
+    assert "'spectral-fast search'" in str(error.value)
+
+
+def test_flipped_bytes_of_an_archive(model_file):
+    whole = model_file.read_bytes()
+    for position in range(0, len(whole), 41):
+        changed = bytearray(whole)
+        changed[position] ^= 0xFF
+        model_file.write_bytes(changed)
+        with contextlib.suppress(ValueError):  # a date, for instance, may change unnoticed
+            load_model(model_file)
+
+
+def test_a_folder_is_no_model_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"is a folder. Name the model\.spectral in it"):
+        load_model(tmp_path)
+
+
+def test_the_package_offers_the_module():
+    assert spectral_fast.persistence.load_model is load_model
 
 
 def test_align_orders_channels_and_leaves_out_others(model_file):

@@ -69,6 +69,65 @@ def test_units_of_channel_names(write, names, unit, label):
     assert table.identifiers is None
 
 
+def test_signs_and_exponents_in_channel_names(write):
+    table = read_table(write("id,-80,-7.5,.5,+8,1.000e+03,1.1E3\na,1,2,3,4,5,6\n"))
+    np.testing.assert_array_equal(table.axis, [-80, -7.5, 0.5, 8, 1000, 1100])
+    assert table.ignored == ("id",)
+
+
+def test_the_summary_says_what_is_a_channel_and_what_is_not(write):
+    path = write("id,fat,900 cm-1,899.25 cm-1,note\na,1,1,2,\nb,2,1,3,x\n")
+    summary = read_table(path, target="fat").summary
+    assert summary == "2 channels, 900 to 899.25 cm⁻¹; ignored columns: id, note"
+    assert read_table(write("1,2\n3,4\n")).summary == "2 channels, 1 to 2"
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_in_every_name_and_cell(write, separator):
+    text = "1000,5;1008,5;1016,5\n0,125;0,25;0,5\n1,5;2,5;3,5\n".replace(";", separator)
+    table = read_table(write(text))
+    np.testing.assert_array_equal(table.axis, [1000.5, 1008.5, 1016.5])
+    np.testing.assert_array_equal(table.spectra, [[0.125, 0.25, 0.5], [1.5, 2.5, 3.5]])
+
+
+def test_a_decimal_comma_far_down(write):
+    rows = "1;2;3\n" * 50 + "1;2,5;4\n1;-3,5e-1;4\n"
+    spectra = read_table(write(f"850;852;854\n{rows}")).spectra
+    assert spectra[49:, 1].tolist() == [2, 2.5, -0.35]
+
+
+def test_points_after_decimal_commas(write):
+    spectra = read_table(write("850;852\n0,5;1\n0.25;2\n")).spectra
+    np.testing.assert_array_equal(spectra, [[0.5, 1], [0.25, 2]])
+
+
+def test_separators_in_quoted_text(write):
+    table = read_table(write('id,"note; more",850,852\na,"x;y",1,2\nb,z,3,4\n'))
+    np.testing.assert_array_equal(table.spectra, [[1, 2], [3, 4]])
+
+
+def test_a_header_longer_than_the_csv_module_allows_a_cell(write):
+    n_channels = 20_000
+    names = ",".join(f"{position}.25" for position in range(n_channels))
+    table = read_table(write(f"{names}\n{','.join(map(str, range(n_channels)))}\n"))
+    np.testing.assert_array_equal(table.axis, table.spectra[0] + 0.25)
+
+
+@pytest.mark.parametrize("end", [",,\n", ",,\n,,,,,,\n,,,,,,\n"])
+def test_blank_rows_and_columns_at_the_end(write, end):
+    text = f"id,fat,850,852,854,,\na,1,1,2,3,,\nb,2,4,5,6{end}"
+    table = read_table(write(text), target="fat", identifier="id")
+    np.testing.assert_array_equal(table.spectra, [[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(table.target, [1, 2])
+    assert table.identifiers == ["a", "b"]
+    assert table.ignored == ()
+
+
+def test_a_sample_named_na(write):
+    table = read_table(write("id,850,852\nNA,1,2\nnull,2,3\n,3,4\n"), identifier="id")
+    assert table.identifiers == ["NA", "null", ""]
+
+
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
@@ -107,7 +166,11 @@ def test_the_target_may_be_named_like_a_channel(write):
         (b"a,b\0c\n", "not a text table"),
         (b"PAR1 but no more", "not a Parquet file"),
         ("fat,850\n1,é\n".encode("latin-1"), "not UTF-8"),
-        (HEADER + "a,1,1,2,3,4\n", "not a table"),
+        (HEADER + "a,1,1,2,3,4\n", "more cells than the header, which has 5"),
+        (HEADER + "a,1,1,2,3\nb,2,1,2,3,4\n", "Expected 5 fields in line 3, saw 6"),
+        ("fat,850,8S2,854,,858\n1,2,3,4,5,6\n", r"not numbers: 8S2, \(column 5\)\. Correct"),
+        (HEADER + "a,1,NaN,2,3\nb,2,4,5,5\n", "not numbers: 'NaN' in row 0, column '850'"),
+        (HEADER + "a,1,1,2,3\n,,,,\nb,2,4,5,6\n", "csv has NaN.*row 1.*channels 850, 852, 854"),
         ("sample,fat,x850,x852\na,1,2,3\n", "no channels.*sample, fat, x850, x852"),
         ("fat,850 nm,852 nm,850 nm\n1,2,3,4\n", "more than once: '850 nm' and '850 nm'"),
         ("fat,850,852,850.0\n1,2,3,4\n", "more than once: '850' and '850.0'"),
@@ -120,8 +183,11 @@ def test_the_target_may_be_named_like_a_channel(write):
         (HEADER + "a,x,1,2,3\nb,2,4,5,5\n", "'x' in row 0, column 'fat'"),
         (HEADER + "a,1,1,,3\nb,2,4,5,5\n", "NaN.*row 0.*channel 852"),
         (HEADER + "a,1,1,2,inf\nb,2,4,5,5\n", "infinite.*row 0.*channel 854"),
-        (HEADER + "a,,1,2,3\nb,2,4,5,5\n", "y has NaN.*row 0"),
-        (HEADER + "a,1,1,2,3\nb,1,4,5,5\n", "y is constant"),
+        (
+            HEADER + "a,,1,2,3\nb,2,4,5,5\n",
+            r"no finite value of 'fat' in row 0 .*Remove these rows",
+        ),
+        (HEADER + "a,1,1,2,3\nb,1,4,5,5\n", "the value 1 of 'fat' in every row"),
         (HEADER + "a,1,1,2,3\nb,2,4,4,4\n", "same value in every channel.*row 1"),
     ],
 )
