@@ -28,17 +28,18 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info
 
+from spectral_fast import kernels
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.datasets import load_gasoline, load_tecator
 from spectral_fast.kernels import get_num_threads
-from spectral_fast.model_selection import SpectralSearchCV
+from spectral_fast.model_selection import SpectralSearchCV, _search
+from spectral_fast.model_selection._execution import compile_kernels
 from spectral_fast.model_selection._families import PLSFamily
 from spectral_fast.model_selection._grid import MODELS, expand_models, expand_preprocessing
 from spectral_fast.model_selection._results import HeldOut
-from spectral_fast.preprocessing import SNV, SavitzkyGolay
+from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
 from tests.reference import search as reference
 
 COLUMNS = [
@@ -254,17 +255,37 @@ def test_pls_family_equals_separate_fits(data, estimator, scale):
         assert_allclose(predictions, expected, atol=1e-9 * np.ptp(y), rtol=0)
 
 
+def rank_three():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3)) @ rng.normal(size=(3, 50))
+    return X, X[:, 0] + 0.1 * rng.normal(size=40)
+
+
+@pytest.mark.filterwarnings("ignore:X has only")
 @pytest.mark.parametrize("estimator", [PLSRegression, SklearnPLSRegression])
 def test_components_of_noise_equal_separate_fits(estimator):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(40, 3)) @ rng.normal(size=(3, 50))  # rank 3
-    y = X[:, 0] + 0.1 * rng.normal(size=40)
+    X, y = rank_three()
     counts = range(1, 9)
     found = PLSFamily().predict(
         estimator(scale=False), [{"n_components": k} for k in counts], X[8:], y[8:], X[:8]
     )
     expected = [estimator(k, scale=False).fit(X[8:], y[8:]).predict(X[:8]) for k in counts]
     assert_allclose(found, expected, atol=1e-6 * np.ptp(y), rtol=0)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_counts_beyond_the_last_component_tie_and_warn_once(n_jobs):
+    X, y = rank_three()
+    grid = {"pls": {"n_components": range(1, 9)}}
+    with pytest.warns(UserWarning, match=r"folds: 6\. .* 'pls': .*only 3 comp") as warned:
+        search = quick(models=grid, preprocessing=["raw", StandardScaler()], n_jobs=n_jobs).fit(
+            X, y
+        )
+    assert len(warned) == 1
+    for predictions in search.oof_predictions_[3:8]:
+        assert_array_equal(predictions, search.oof_predictions_[2])
+    ranked = search.results_.index
+    assert ranked[ranked.isin(range(2, 8))].tolist() == [*range(2, 8)]
 
 
 def test_pls_family_shares_a_fit_among_feasible_counts_only():
@@ -396,7 +417,7 @@ def test_estimators_that_overwrite_their_input_harm_no_other_candidate(model, gr
 
 
 def test_input_is_not_changed():
-    X, y = small()
+    X, y = small(20, 40)
     before = X.copy(), y.copy()
     SpectralSearchCV(cv=3, models=["pls"], preprocessing=["raw", "snv", "sg2"]).fit(X, y)
     assert_array_equal(X, before[0])
@@ -650,17 +671,36 @@ def test_channels_are_named_in_errors():
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"models": ["plz"]}, ValueError, "pls, ridge, svr, random_forest; got 'plz'"),
+        (
+            {"models": ["plz"]},
+            ValueError,
+            "pls, ridge, svr, random_forest; got 'plz'. Use one of these names or, in Python, ",
+        ),
         ({"models": {"plz": {}}}, ValueError, "got 'plz'"),
-        ({"models": {"ridge": {"alfa": [1]}}}, ValueError, "'alfa' .* Ridge: alpha, "),
-        ({"models": {"ridge": {"alpha": 1}}}, TypeError, "wrapped in a list"),
-        ({"models": {"ridge": {"alpha": []}}}, ValueError, "non-empty"),
+        ({"models": {"ridge": {"alfa": [1]}}}, ValueError, "Ridge; got 'alfa'. Use one of alpha, "),
+        ({"models": {"ridge": {"alpha": 1}}}, TypeError, r"\['ridge'\]\['alpha'\]` .* got 1\. Put"),
+        ({"models": {"ridge": {"solver": "svd"}}}, TypeError, r"\['solver'\]` .* got 'svd'\. Put"),
+        (
+            {"models": {"ridge": {"alpha": np.ones((2, 1))}}},
+            TypeError,
+            r"\['alpha'\]` must be a list",
+        ),
+        ({"models": {"ridge": {"alpha": []}}}, ValueError, r"\['alpha'\]` must hold at least one"),
+        (
+            {"models": {"pls": [1, 2]}},
+            TypeError,
+            r"\['pls'\]` must be a dict .* got \[1, 2\]\. Name",
+        ),
+        ({"models": {"pls": []}}, TypeError, r"\['pls'\]` must be a dict .* got \[\]\. Name"),
+        ({"models": {"pls": None}}, TypeError, r"\['pls'\]` must be a dict .* got None\. Name"),
+        ({"models": {"pls": SNV()}}, TypeError, "`fit` and `predict`; got SNV"),
+        ({"models": [{"alpha": [1]}]}, TypeError, "`fit` and `predict`; got {'alpha'"),
         ({"models": [SNV()]}, TypeError, "`fit` and `predict`; got SNV"),
         ({"models": [Ridge]}, TypeError, "`fit` and `predict`; got <class"),
         ({"models": [Lasso(1), Lasso(2)]}, ValueError, "distinct names; got 'Lasso' twice"),
         ({"models": []}, ValueError, "`models` must hold at least one"),
         ({"models": 3}, TypeError, "`models` must hold names or estimators; got 3"),
-        ({"preprocessing": ["smv"]}, ValueError, "raw, snv, msc, sg0, sg1, sg2; got 'smv'"),
+        ({"preprocessing": ["smv"]}, ValueError, r"sg1, sg2; got 'smv'.* such as snv\+sg1, or, in"),
         ({"preprocessing": ["snv+"]}, ValueError, "got ''"),
         ({"preprocessing": [Ridge()]}, TypeError, "`fit` and `transform`; got Ridge"),
         ({"preprocessing": ["snv", "snv"]}, ValueError, "got 'snv' twice"),
@@ -715,6 +755,10 @@ def test_savitzky_golay_names(name, deriv, polyorder):
         (Lasso(), [("Lasso", 1)]),
         ([("weak", Lasso(0.1)), Lasso(), "pls"], [("weak", 1), ("Lasso", 1), ("pls", 20)]),
         ({"pls": {}}, [("pls", 1)]),
+        (
+            {"weak": Lasso(0.1), "penalised": "ridge", "pls": {"n_components": [1, 2]}},
+            [("weak", 1), ("penalised", 11), ("pls", 2)],
+        ),
         ({"ridge": [{"alpha": [1, 2]}, {"solver": ["svd"]}]}, [("ridge", 3)]),
         ({"pls": {"n_components": range(1, 4), "scale": [True, False]}}, [("pls", 6)]),
     ],
@@ -756,21 +800,94 @@ def test_splitters(cv):
     assert quick(cv=cv).fit(X, y).n_splits_ == (5 if cv is None else cv.get_n_splits(X))
 
 
-# ------------------------------------------------------------------ manners
+def test_splits_as_masks_equal_splits_as_numbers():
+    X, y = small()
+    by_number = list(KFold(4).split(X))
+    masks = [tuple(np.isin(np.arange(20), rows) for rows in split) for split in by_number]
+    found, expected = quick(cv=masks).fit(X, y), quick(cv=by_number).fit(X, y)
+    assert_array_equal(found.oof_predictions_, expected.oof_predictions_)
+    pd.testing.assert_frame_equal(
+        found.results_.drop(columns="seconds"), expected.results_.drop(columns="seconds")
+    )
 
 
-@parametrize_with_checks(
-    [quick(models={"pls": {"n_components": [1, 2]}}, preprocessing=("raw",))],
-    expected_failed_checks=lambda estimator: {
-        "check_estimators_dtypes": "one of its spectra, of five small integers, has the same "
-        "value in every channel, which is an error here",
-    },
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ([(range(10), range(10, 20)), (range(20), [])], "got 20 and 0 in fold 1 "),
+        ([([], range(20))], "got 0 and 20 in fold 0 "),
+        ([(np.zeros(20, bool), np.ones(20, bool))], "got 0 and 20 in fold 0 "),
+        ([], "`cv` must give at least one fold"),
+        ([(range(10), [20])], "numbers below n_samples=20 .* out of bounds"),
+        ([(range(10), [10.0])], "numbers below n_samples=20 .* float64"),
+        ([(range(10), np.ones(19, bool))], r"masks of that length; got .* shape \(19,\)"),
+    ],
 )
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-def test_scikit_learn_conventions(estimator, check):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FitFailedWarning)  # one channel has one component
-        check(estimator)
+def test_bad_splits(splits, message):
+    with pytest.raises(ValueError, match=message):
+        quick(cv=splits).fit(*small())
+
+
+# ------------------------------------------------------------------ warnings and compilation
+
+
+class Warns(Ridge):
+    def fit(self, X, y):
+        warnings.warn(f"{len(y)} rows", RuntimeWarning, stacklevel=1)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_warnings_of_fits_become_one(n_jobs, backend):
+    X, y = small()
+    with (
+        joblib.parallel_config(backend=backend),
+        pytest.warns(UserWarning, match="model 'b': RuntimeWarning: 15 rows") as warned,
+    ):
+        quick(models={"a": Ridge(), "b": Warns()}, cv=4, n_jobs=n_jobs).fit(X, y)
+    in_folds, of_winner = warned if len(warned) == 2 else (warned[0], None)
+    assert "folds" in str(in_folds.message)
+    assert of_winner is None or "20 rows" in str(of_winner.message)
+
+
+def counted(monkeypatch, owner, names):
+    called = []
+
+    def count(name):
+        original = getattr(owner, name)
+
+        def counting(*args):
+            called.append(name)
+            return original(*args)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    for name in names:
+        count(name)
+    return called
+
+
+def test_what_workers_call_is_compiled_first(monkeypatch):
+    X, y = small(100, 20)
+    called = counted(monkeypatch, kernels, ["snv", "msc", "nipals"])
+    chains = expand_preprocessing(["snv+msc", make_pipeline(MSC(), Recorder()), PCA(100)])
+    models = expand_models(["pls", Fails()], max_components=9, random_state=0)
+    monkeypatch.setattr(Recorder, "seen", [])
+    compile_kernels(X, y, chains, models)
+    assert called == ["msc", "msc", "msc", "msc", "nipals"]  # MSC fits rows and transforms others
+    assert Recorder.seen == []
+
+
+def test_a_search_of_several_workers_compiles_first(monkeypatch):
+    called = counted(monkeypatch, _search, ["compile_kernels"])
+    quick(n_jobs=1).fit(*small())
+    assert called == []
+    quick(n_jobs=2).fit(*small())
+    assert called == ["compile_kernels"]
+
+
+# ------------------------------------------------------------------ manners
 
 
 def test_data_frames_name_the_channels():

@@ -1,8 +1,11 @@
 """What runs in a worker: every candidate of one chain and one model, on one fold."""
 
+import contextlib
+import itertools
 import time
+import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +15,13 @@ from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
 from spectral_fast.kernels import thread_limit
-from spectral_fast.model_selection._families import family_of
-from spectral_fast.model_selection._grid import Model
+from spectral_fast.model_selection._families import GenericFamily, family_of
+from spectral_fast.model_selection._grid import Chain, Model
 
-__all__ = ["Outcome", "evaluate_fold", "is_stateless"]
+__all__ = ["FoldOutcome", "Outcome", "compile_kernels", "evaluate_fold", "is_stateless"]
+
+#: Rows that `compile_kernels` runs on: enough for usual numbers of components.
+_N_COMPILED = 64
 
 
 class Outcome(NamedTuple):
@@ -36,6 +42,21 @@ class Outcome(NamedTuple):
     error: str | None
 
 
+class FoldOutcome(NamedTuple):
+    """What became of one model's candidates after one chain on one fold.
+
+    Attributes
+    ----------
+    candidates : list of Outcome
+        One for each of the model's settings.
+    warnings : list of str
+        Category and message of what was warned meanwhile.
+    """
+
+    candidates: list[Outcome]
+    warnings: list[str]
+
+
 def is_stateless(transformer: Any) -> bool:
     """Return whether `transformer` treats each row by itself, whatever it was fitted on."""
     # A FunctionTransformer needs no fit, but its function may use column statistics.
@@ -52,25 +73,76 @@ def evaluate_fold(
     steps: Sequence[tuple[str, Any]],
     model: Model,
     raise_errors: bool,
-) -> list[Outcome]:
+) -> FoldOutcome:
     """Return one outcome for each of the model's settings.
 
     `steps` is the part of the preprocessing that has to be fitted on the training rows.
+    Warnings are collected: shown where they arise, each worker would repeat them for
+    every fold.
     """
+    with warnings.catch_warnings(record=True) as caught, _one_thread():
+        outcomes = _evaluate_fold(X, y, train, test, steps, model, raise_errors)
+    return FoldOutcome(outcomes, [f"{each.category.__name__}: {each.message}" for each in caught])
+
+
+def compile_kernels(
+    X: np.ndarray, y: np.ndarray, chains: Sequence[Chain], models: Sequence[Model]
+) -> None:
+    """Have the kernels that workers will call compiled, and saved where workers find them.
+
+    Each worker would compile them for itself otherwise. What calls kernels are the
+    package's own transformers, and the families that know their estimators; these run
+    once on a few rows, which takes milliseconds where the kernels are compiled already.
+    """
+    X, y = X[:_N_COMPILED], y[:_N_COMPILED]
+    with warnings.catch_warnings(), _one_thread():
+        warnings.simplefilter("ignore")
+        # What fails here fails again within the folds, where errors are recorded.
+        for chain in chains:
+            fitted_in_folds = itertools.dropwhile(lambda step: is_stateless(step[1]), chain.steps)
+            own = itertools.takewhile(lambda step: _is_own(step[1]), fitted_in_folds)
+            with contextlib.suppress(Exception):
+                _preprocess(list(own), X, X, y)
+        for model in models:
+            if not isinstance(family_of(model.estimator), GenericFamily):
+                with contextlib.suppress(Exception):
+                    _evaluate(model, X, y, X, (len(X), y[0].size), raise_errors=False)
+
+
+def _is_own(transformer: Any) -> bool:
+    return type(transformer).__module__.startswith("spectral_fast.")
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Use one thread: the folds are what runs in parallel.
+
+    Sums that a BLAS splits over threads would also make results depend on `n_jobs`.
+    """
+    with threadpool_limits(limits=1), thread_limit(1):
+        yield
+
+
+def _evaluate_fold(
+    X: np.ndarray,
+    y: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    steps: Sequence[tuple[str, Any]],
+    model: Model,
+    raise_errors: bool,
+) -> list[Outcome]:
     shape = (len(test), y[0].size)
     y_train = y[train]
-    # One thread: the folds are what runs in parallel, and sums that a BLAS splits over
-    # threads would make results depend on `n_jobs`.
-    with threadpool_limits(limits=1), thread_limit(1):
-        try:
-            X_train, X_test = _preprocess(steps, X[train], X[test], y_train)
-        except Exception as error:
-            if raise_errors:
-                raise
-            return [_failure(error, shape, 0.0)] * len(model.settings)
-        for array in (X_train, y_train, X_test):
-            array.flags.writeable = False  # the candidates share them
-        return _evaluate(model, X_train, y_train, X_test, shape, raise_errors)
+    try:
+        X_train, X_test = _preprocess(steps, X[train], X[test], y_train)
+    except Exception as error:
+        if raise_errors:
+            raise
+        return [_failure(error, shape, 0.0)] * len(model.settings)
+    for array in (X_train, y_train, X_test):
+        array.flags.writeable = False  # the candidates share them
+    return _evaluate(model, X_train, y_train, X_test, shape, raise_errors)
 
 
 def _preprocess(

@@ -99,8 +99,11 @@ def _first_components(fitted: Any, count: int) -> Any:
 
     The rotations are computed anew from the first weights and loadings: where
     later components are rounding noise, they spoil the pseudo-inverse that the
-    larger fit's first rotations come from.
+    larger fit's first rotations come from. Components that are zero because the
+    data had no more to give are left out, so that what a larger count predicts is
+    equal, not only close, and a ranking keeps the smaller count first.
     """
+    count = min(count, np.count_nonzero(fitted.x_weights_.any(axis=0)))
     weights, x_loadings, y_loadings = (
         np.array(array[:, :count])
         for array in (fitted.x_weights_, fitted.x_loadings_, fitted.y_loadings_)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,13 @@ MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
         RandomForestRegressor(n_estimators=200, random_state=0),
         {"max_features": ["sqrt", 1 / 3]},
     ),
+}
+
+
+_REMEDIES = {
+    "preprocessing": "Use one of these names, several joined by a plus sign such as snv+sg1, or, "
+    "in Python, a scikit-learn transformer.",
+    "models": "Use one of these names or, in Python, a scikit-learn regressor.",
 }
 
 
@@ -82,15 +89,14 @@ def expand_models(models: Any, *, max_components: int, random_state: Any) -> lis
     random_state : int, RandomState instance or None
         Seed of the models that are given by name.
     """
-    if isinstance(models, Mapping):
-        expanded = [_grid_model(name, grid, random_state) for name, grid in models.items()]
-    else:
-        expanded = [
-            _default_model(name, each, max_components, random_state)
-            if isinstance(each, str)
-            else Model(name, _checked(each, "predict", "models"), ({},))
-            for name, each in _named("models", models, _model_name)
-        ]
+    expanded = []
+    for name, entry in _named("models", models, _model_name):
+        if isinstance(entry, str):
+            expanded.append(_default_model(name, entry, max_components, random_state))
+        elif isinstance(models, Mapping) and not hasattr(entry, "fit"):
+            expanded.append(_grid_model(name, entry, random_state))
+        else:
+            expanded.append(Model(name, _checked(entry, "predict", "models"), ({},)))
     _check_names("models", [model.name for model in expanded])
     return expanded
 
@@ -133,7 +139,7 @@ def _lookup(parameter: str, name: str, choices: Mapping[str, Any]) -> Any:
     if name not in choices:
         raise ValueError(
             f"`{parameter}` must be among {', '.join(choices)}; got {name!r}. "
-            "Anything else is passed as a scikit-learn object."
+            f"{_REMEDIES[parameter]}"
         )
     return choices[name]
 
@@ -194,15 +200,37 @@ def _default_model(name: str, known_as: str, max_components: int, random_state: 
 
 def _grid_model(name: str, grid: Any, random_state: Any) -> Model:
     estimator, _ = _named_model(name, random_state)
-    settings = _settings(grid)
+    _check_grid(name, grid, estimator)
+    return Model(name, estimator, _settings(grid))
+
+
+def _check_grid(name: str, grid: Any, estimator: Any) -> None:
+    """Raise an error that says what in `grid` is not as `ParameterGrid` needs it."""
+    grids = [grid] if isinstance(grid, Mapping) else grid
+    if not (isinstance(grids, Sequence) and grids and all(isinstance(g, Mapping) for g in grids)):
+        raise TypeError(
+            f"`models[{name!r}]` must be a dict of lists or a list of such dicts; got {grid!r}. "
+            f"Name the parameter that the values are for: {MODELS[name][1]!r}."
+        )
     known = sorted(estimator.get_params())
-    for parameter in itertools.chain.from_iterable(settings):
+    for parameter, values in itertools.chain.from_iterable(each.items() for each in grids):
         if parameter not in known:
             raise ValueError(
-                f"`models` sets {parameter!r} for {name!r}, which must be a parameter of "
-                f"{type(estimator).__name__}: {', '.join(known)}."
+                f"`models[{name!r}]` must set parameters of {type(estimator).__name__}; got "
+                f"{parameter!r}. Use one of {', '.join(known)}."
             )
-    return Model(name, estimator, settings)
+        is_list = isinstance(values, np.ndarray) and values.ndim == 1
+        is_list |= isinstance(values, Sequence) and not isinstance(values, str)
+        if not is_list:
+            raise TypeError(
+                f"`models[{name!r}][{parameter!r}]` must be a list of the values to try; got "
+                f"{values!r}. Put the values in brackets, even a single one."
+            )
+        if len(values) == 0:
+            raise ValueError(
+                f"`models[{name!r}][{parameter!r}]` must hold at least one value; got none. "
+                "Add one, or leave the parameter out."
+            )
 
 
 def _settings(grid: Any) -> tuple[dict[str, Any], ...]:

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold, check_cv
@@ -19,7 +20,12 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from spectral_fast._validation import check_spectra
-from spectral_fast.model_selection._execution import Outcome, evaluate_fold, is_stateless
+from spectral_fast.model_selection._execution import (
+    FoldOutcome,
+    compile_kernels,
+    evaluate_fold,
+    is_stateless,
+)
 from spectral_fast.model_selection._grid import (
     Chain,
     Model,
@@ -52,11 +58,11 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
     ----------
     models : str, estimator, mapping or iterable, default=("pls", "ridge")
         What predicts. Names: ``"pls"`` (centres, does not autoscale), ``"ridge"``,
-        ``"svr"``, ``"random_forest"``, each with a grid of its own. A mapping of
-        these names to grids, a dict of lists or a list of such dicts, replaces the
-        grids: ``{"pls": {"n_components": range(1, 9)}}``. Any scikit-learn
+        ``"svr"``, ``"random_forest"``, each with a grid of its own. Any scikit-learn
         regressor is a single candidate, under the name of its class or, as a pair
-        ``(name, regressor)``, the name given.
+        ``(name, regressor)``, the name given. In a mapping, one of the names above
+        may have a grid, a dict of lists or a list of such dicts, in place of its
+        own, ``{"pls": {"n_components": range(1, 9)}}``, and any name a regressor.
     preprocessing : str, transformer, mapping or iterable, \
             default=("raw", "snv", "sg1", "snv+sg1")
         What is done to the spectra first. Names: ``"raw"`` (nothing), ``"snv"``,
@@ -69,7 +75,8 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         An int is a number of folds, from 2 to n_samples, of shuffled samples:
         calibration tables are often sorted, and unshuffled folds would
         extrapolate. A splitter that holds rows out repeatedly counts each time;
-        rows that it never holds out do not count. None means 5.
+        rows that it never holds out do not count. Splits are pairs of training
+        and held-out rows, by number or as masks. None means 5.
     n_jobs : int, default=None
         Number of parallel workers, as in joblib; -1 uses all cores. Results do
         not depend on it.
@@ -204,7 +211,14 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         ValueError
             If X or y holds NaN or infinity, a spectrum or a target is constant, there
             are fewer samples than folds, a name in `models` or `preprocessing` is
-            unknown, or every candidate fails.
+            unknown, a fold has no training or no held-out rows, or every candidate fails.
+
+        Warns
+        -----
+        FitFailedWarning
+            If candidates fail.
+        UserWarning
+            If fits warn in the folds: once, with their number and the first of them.
         """
         spectra, y = self._validate(X, y)
         splits = self._split(spectra, y, groups)
@@ -277,7 +291,20 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                     f"Use {len(X)} or fewer, or add samples."
                 )
             cv = KFold(cv, shuffle=True, random_state=self.random_state)
-        return list(check_cv(cv).split(X, y, groups))
+        splits = [
+            (_rows(train, len(X)), _rows(test, len(X)))
+            for train, test in check_cv(cv).split(X, y, groups)
+        ]
+        for fold, (train, test) in enumerate(splits):
+            if not (train.size and test.size):
+                raise ValueError(
+                    "`cv` must give each fold training rows and held-out rows; got "
+                    f"{train.size} and {test.size} in fold {fold} (counted from 0). "
+                    "Leave the fold out, or give it rows."
+                )
+        if not splits:
+            raise ValueError("`cv` must give at least one fold; got none. Use an int such as 5.")
+        return splits
 
     def _evaluate(
         self,
@@ -291,21 +318,29 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         """Return all candidates in the order of the grid, and their out-of-fold predictions."""
         candidates: list[Candidate] = []
         out_of_fold: list[np.ndarray] = []
+        warned: list[str] = []
         best = np.inf
-        # The limit in each worker is for other processes; this one outlasts the threads
-        # of a threading backend, which share one setting and would restore it in any order.
+        if effective_n_jobs(self.n_jobs) > 1:
+            compile_kernels(X, y, chains, models)
+        # The limit and the filters in each worker are for other processes; these outlast the
+        # threads of a threading backend, which share one setting and would restore it in any
+        # order.
         with (
             threadpool_limits(limits=1),
+            warnings.catch_warnings(),
             tqdm(total=len(chains) * len(models) * len(splits), disable=not self.progress) as bar,
         ):
             parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
             outcomes = parallel(self._tasks(X, y, splits, chains, models))
             for chain, model in itertools.product(chains, models):
-                folds: list[list[Outcome]] = []
+                folds: list[FoldOutcome] = []
                 for fold in itertools.islice(outcomes, len(splits)):
                     folds.append(fold)
                     bar.update()
-                for setting, results in zip(model.settings, zip(*folds, strict=True), strict=True):
+                where = f"preprocessing {chain.name!r} and model {model.name!r}"
+                warned += [f"{where}: {text}" for fold in folds for text in fold.warnings]
+                by_setting = zip(*(fold.candidates for fold in folds), strict=True)
+                for setting, results in zip(model.settings, by_setting, strict=True):
                     predictions = [each.predictions for each in results]
                     candidates.append(
                         Candidate(
@@ -320,6 +355,11 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                     out_of_fold.append(held_out.out_of_fold(predictions))
                     best = np.fmin(best, candidates[-1].figures.rmsecv)
                 bar.set_postfix_str(f"best RMSECV {best:.4g}")
+        if warned:
+            warnings.warn(
+                f"Warnings in the folds: {len(warned)}. The first, of {warned[0]}",
+                stacklevel=4,  # the caller of fit, beyond its decorator
+            )
         return candidates, out_of_fold
 
     def _tasks(
@@ -353,6 +393,19 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _rows(selected: Any, n_samples: int) -> np.ndarray:
+    """Return the row numbers that a splitter gave as numbers or as a mask."""
+    selected = np.asarray(selected)
+    try:
+        return np.arange(n_samples)[selected if selected.size else []]
+    except IndexError as error:
+        raise ValueError(
+            f"`cv` must give rows as numbers below n_samples={n_samples} or as masks of that "
+            f"length; got an array of {selected.dtype} with shape {selected.shape}: {error}. "
+            "Split the samples that are passed to `fit`."
+        ) from error
 
 
 def _treat_once(

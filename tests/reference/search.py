@@ -1,21 +1,18 @@
 """The search as three plain loops: a scikit-learn Pipeline for each candidate and fold."""
 
 import numpy as np
-from scipy.signal import savgol_filter
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-
-def snv(X):
-    return (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
+from tests.reference import savgol as reference_savgol
+from tests.reference import scatter
 
 
 def savgol(deriv, polyorder):
-    return FunctionTransformer(
-        savgol_filter, kw_args={"window_length": 15, "polyorder": polyorder, "deriv": deriv}
-    )
+    parameters = {"window": 15, "polyorder": polyorder, "deriv": deriv}
+    return FunctionTransformer(reference_savgol.savgol, kw_args=parameters)
 
 
 class MSC(TransformerMixin, BaseEstimator):
@@ -24,20 +21,17 @@ class MSC(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        lines = [np.polyfit(self.reference_, row, 1) for row in X]
-        return np.array(
-            [(row - offset) / slope for row, (slope, offset) in zip(X, lines, strict=True)]
-        )
+        return scatter.msc(X, self.reference_)
 
 
 PREPROCESSING = {
     "raw": (),
-    "snv": (FunctionTransformer(snv),),
+    "snv": (FunctionTransformer(scatter.snv),),
     "msc": (MSC(),),
     "sg0": (savgol(0, 2),),
     "sg1": (savgol(1, 2),),
     "sg2": (savgol(2, 3),),
-    "snv+sg1": (FunctionTransformer(snv), savgol(1, 2)),
+    "snv+sg1": (FunctionTransformer(scatter.snv), savgol(1, 2)),
     "sg1+msc": (savgol(1, 2), MSC()),
 }
 
