@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_finite", "check_spectra", "listed"]
+__all__ = ["check_finite", "check_spectra", "listed", "needs_no_conversion"]
 
 _N_LISTED = 5
 
@@ -44,6 +44,20 @@ these rows or channels, or fill the gaps.
     _check_varying_spectra(X)
     if y is not None:
         _check_targets(np.asarray(y))
+
+
+def needs_no_conversion(X: Any, dtypes: Sequence) -> bool:
+    """Return whether `X` is a C-contiguous matrix of one of the types already.
+
+    Conversions then change nothing, and take longer than a kernel on a small matrix.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.size > 0
+        and X.dtype in dtypes
+        and X.flags.c_contiguous
+    )
 
 
 def check_finite(X: np.ndarray, channel_names: Sequence | None = None) -> None:

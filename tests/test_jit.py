@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
+import threadpoolctl
 
 from spectral_fast import kernels, warm_up
 from spectral_fast.kernels import _jit
@@ -356,3 +358,32 @@ def test_without_protection_the_process_dies(layer, program, fault):
     )
     with pytest.raises(AssertionError, match=r"exit -|omp -"):
         assert run_python(unprotected, NUMBA_THREADING_LAYER=layer).endswith(("[]", " 0")), "omp -"
+
+
+class TestBlas:
+    @staticmethod
+    def n_threads():
+        return {
+            each["num_threads"]
+            for each in threadpoolctl.threadpool_info()
+            if each["user_api"] == "blas"
+        }
+
+    def test_one_thread_inside_and_as_before_outside(self):
+        before = self.n_threads()
+        with kernels.one_blas_thread():
+            assert self.n_threads() == {1}
+            with kernels.one_blas_thread():
+                assert self.n_threads() == {1}
+            assert self.n_threads() == {1}
+        assert self.n_threads() == before
+
+    def test_another_thread_does_not_end_it(self):
+        before = self.n_threads()
+        with kernels.one_blas_thread():
+            other = threading.Thread(target=lambda: kernels.one_blas_thread().__enter__())
+            other.start()
+            other.join()
+        assert self.n_threads() == {1}
+        kernels.one_blas_thread().__exit__()
+        assert self.n_threads() == before

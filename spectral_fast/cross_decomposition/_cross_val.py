@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, validate_params
 
 from spectral_fast import kernels
-from spectral_fast._validation import check_finite
+from spectral_fast._validation import check_finite, needs_no_conversion
 
 __all__ = ["pls_cross_val_predict", "pls_resample_coef"]
 
@@ -194,7 +194,10 @@ def pls_resample_coef(
 
 def _validate(X, y, n_components, sample_weight):
     """Return centred X, 2-D y, whether y was 1-D, and the weights."""
-    X = check_array(X, dtype=np.float64, order="C", ensure_min_samples=2, ensure_all_finite=False)
+    if not needs_no_conversion(X, (np.float64,)) or len(X) < 2:
+        X = check_array(
+            X, dtype=np.float64, order="C", ensure_min_samples=2, ensure_all_finite=False
+        )
     check_finite(X)
     y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     check_consistent_length(X, y)
@@ -282,7 +285,7 @@ def _by_gram(X, Y, weights, base, test_rows, n_components, scale, wants_coef, wo
 
 
 def _by_covariance(X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace):
-    C = kernels.gram((np.sqrt(base)[:, np.newaxis] * X).T)
+    C = kernels.covariance(np.sqrt(base)[:, np.newaxis] * X)
     fits = _in_blocks(
         lambda part: kernels.pls_covariance(
             C, X, Y, weights[part], base, test_rows[part], n_components

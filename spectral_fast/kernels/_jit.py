@@ -188,11 +188,33 @@ class Kernel:
         )
 
 
-@functools.cache
-def _blas() -> ThreadpoolController:
-    # What Numba's products call is SciPy's BLAS, which its first product loads.
-    importlib.import_module("scipy.linalg.cython_blas")
-    return ThreadpoolController().select(user_api="blas")
+class _OneBlasThread:
+    """Gives BLAS one thread while any Python thread is inside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._blas: ThreadpoolController | None = None
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                if self._blas is None:
+                    # What Numba's products call is SciPy's BLAS, which its first product loads.
+                    importlib.import_module("scipy.linalg.cython_blas")
+                    self._blas = ThreadpoolController().select(user_api="blas")
+                self._limit = self._blas.limit(limits=1)
+            self._n_inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._limit.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 def one_blas_thread() -> contextlib.AbstractContextManager:
@@ -201,7 +223,7 @@ def one_blas_thread() -> contextlib.AbstractContextManager:
     For matrix products between kernels: threads that BLAS wakes for them stay awake
     for milliseconds, and would take the cores from the next kernel.
     """
-    return _blas().limit(limits=1)
+    return _one_blas_thread
 
 
 def _despite_full_disk(function: Callable, *args: Any) -> Any:

@@ -102,8 +102,7 @@ def covariance(X: np.ndarray) -> np.ndarray:
     array([[10., 14.],
            [14., 20.]])
     """
-    X = np.asarray(X, dtype=np.float64)
-    return X.T @ X
+    return gram(np.asarray(X).T)
 
 
 def centre_gram(K: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

@@ -5,7 +5,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spectral_fast._validation import check_finite
+from spectral_fast._validation import check_finite, needs_no_conversion
 
 _DTYPES = (np.float64, np.float32)
 
@@ -83,20 +83,11 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._treated(self._validate(X, reset=False))
 
     def _validate(self, X, reset):
-        # What is an array of the right kind already skips conversions that take longer
-        # than a small matrix does.
-        ready = (
-            type(X) is np.ndarray
-            and X.ndim == 2
-            and X.size > 0
-            and X.dtype in _DTYPES
-            and X.flags.c_contiguous
-        )
         X = validate_data(
             self,
             X,
             reset=reset,
-            skip_check_array=ready,
+            skip_check_array=needs_no_conversion(X, _DTYPES),
             dtype=_DTYPES,
             order="C",
             ensure_all_finite=False,
