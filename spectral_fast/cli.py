@@ -15,7 +15,7 @@ import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING, Any
 from spectral_fast import __version__
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from spectral_fast.model_selection import SpectralSearchCV
     from spectral_fast.tables import SpectralTable
 
@@ -37,7 +35,10 @@ REPORT = "report.html"
 #: The files of an output folder that a search writes and replaces. It touches no other.
 OUTPUTS = (RESULTS, MODEL, COEFFICIENTS, REPORT)
 
-_LISTED = 10
+#: The names that `SpectralSearchCV` knows, here without importing it.
+PREPROCESSING = ("raw", "snv", "msc", "sg0", "sg1", "sg2")
+MODELS = ("pls", "ridge", "svr", "random_forest")
+
 _CORE = ("numpy", "scipy", "scikit-learn", "pandas", "numba", "joblib")
 _EXTRAS = {
     "boosting": ("xgboost", "lightgbm", "catboost"),
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = _parser()
     arguments = parser.parse_args(argv)
-    arguments.command_line = shlex.join([parser.prog, *argv])
+    paths = {value for value in vars(arguments).values() if isinstance(value, Path)}
+    arguments.command_line = shlex.join([parser.prog, *_without_folders(argv, paths)])
     try:
         arguments.run(arguments)
         sys.stdout.flush()
@@ -86,6 +88,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\n{parser.prog}: interrupted, nothing was written", file=sys.stderr)
         return 130
     return 0
+
+
+def _without_folders(argv: Iterable[str], paths: Iterable[Path]) -> Iterator[str]:
+    """Shorten the paths of a command line to their names, for those who get the report."""
+    for argument in argv:
+        option, equals, value = (
+            argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        )
+        name = Path(value).name if value and Path(value) in paths else ""
+        yield f"{option}{equals}{name or value}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument(
         "--preprocessing",
         nargs="+",
+        type=_chain,
         default=("raw", "snv", "sg1", "snv+sg1"),
         metavar="NAME",
         help="raw, snv, msc, sg0, sg1, sg2 (Savitzky-Golay smoothing, first and second "
@@ -116,12 +129,13 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument(
         "--models",
         nargs="+",
+        choices=MODELS,
         default=("pls", "ridge"),
         metavar="NAME",
-        help="pls, ridge, svr, random_forest (default: pls ridge)",
+        help=f"{', '.join(MODELS)} (default: pls ridge)",
     )
-    search.add_argument("--cv", type=int, default=5, metavar="K", help="folds (default: 5)")
-    search.add_argument("--seed", type=int, default=0, help="seed of the folds (default: 0)")
+    search.add_argument("--cv", type=_folds, default=5, metavar="K", help="folds (default: 5)")
+    search.add_argument("--seed", type=_seed, default=0, help="seed of the folds (default: 0)")
     search.add_argument("--title", help="heading of the report")
     _add_common(search, "spectral_fast_results")
     search.set_defaults(run=_run_search)
@@ -153,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes; -1: all cores (default: 1)"
+        "--jobs", type=_jobs, default=1, metavar="N", help="processes; -1: all cores (default: 1)"
     )
     parser.add_argument(
         "--out",
@@ -162,6 +176,38 @@ def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
         metavar="DIR",
         help=f"folder for {', '.join(OUTPUTS)} (default: {out})",
     )
+
+
+def _chain(text: str) -> str:
+    steps = [step.strip() for step in text.split("+")]
+    if not set(steps) <= set(PREPROCESSING):
+        raise argparse.ArgumentTypeError(
+            f"must be one of {', '.join(PREPROCESSING)} or a chain of them such as snv+sg1; "
+            f"got {text!r}"
+        )
+    return "+".join(steps)
+
+
+def _checked(text: str, rule: str, follows: Callable[[int], bool]) -> int:
+    """Return a whole number that follows a rule."""
+    with contextlib.suppress(ValueError):
+        if follows(number := int(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"must be {rule}; got {text!r}")
+
+
+def _folds(text: str) -> int:
+    return _checked(text, "a whole number from 2", lambda number: number >= 2)
+
+
+def _seed(text: str) -> int:
+    rule = "a whole number from 0 to 4294967295"
+    return _checked(text, rule, lambda number: 0 <= number < 2**32)
+
+
+def _jobs(text: str) -> int:
+    rule = "a whole number from 1, or -1 for all cores"
+    return _checked(text, rule, lambda number: number >= 1 or number == -1)
 
 
 # --- search and demo ------------------------------------------------------------------
@@ -183,8 +229,17 @@ def _run_search(arguments: argparse.Namespace) -> None:
     from spectral_fast.tables import read_table, split_unit
 
     with _input_errors():
-        _check_out(arguments.out, inputs=[arguments.file])
+        _refuse_repeated("--preprocessing", arguments.preprocessing)
+        _refuse_repeated("--models", arguments.models)
+        for name in OUTPUTS:
+            _check_not_input(arguments.out / name, [arguments.file])
         table = read_table(arguments.file, target=arguments.target)
+        if arguments.cv > len(table.spectra):
+            raise ValueError(
+                f"--cv must be at most the number of samples; got {arguments.cv}, and "
+                f"{arguments.file} has {len(table.spectra)}. Use fewer folds, or add samples."
+            )
+    _print_summary(table)
     name, unit = split_unit(arguments.target)
     _calibrate(
         arguments,
@@ -203,8 +258,6 @@ def _run_demo(arguments: argparse.Namespace) -> None:
     from spectral_fast.datasets import load_tecator
     from spectral_fast.tables import SpectralTable
 
-    with _input_errors():
-        _check_out(arguments.out, inputs=[])
     meat = load_tecator()
     table = SpectralTable(
         spectra=meat.data,
@@ -229,19 +282,24 @@ def _calibrate(
     from sklearn.exceptions import FitFailedWarning
 
     from spectral_fast.model_selection import SpectralSearchCV
+    from spectral_fast.report import ranking_text
 
     search = SpectralSearchCV(
         **search_parameters, n_jobs=arguments.jobs, progress=sys.stderr.isatty()
     )
-    with _input_errors(), warnings.catch_warnings():
-        # The ranking says how many candidates failed.
-        warnings.simplefilter("ignore", FitFailedWarning)
-        search.fit(table.spectra, table.target)
-    calibration = _Calibration(search, table, target, unit, title, arguments.command_line)
+    # The folder comes first: a search of an hour should not end at one that cannot be.
     with _input_errors((OSError,)), _staged(arguments.out) as folder:
+        with _input_errors(), warnings.catch_warnings():
+            # The ranking says how many candidates failed.
+            warnings.simplefilter("ignore", FitFailedWarning)
+            search.fit(table.spectra, table.target)
+        calibration = _Calibration(search, table, target, unit, title, arguments.command_line)
         remark = _write_outputs(folder, calibration)
         written = [name for name in OUTPUTS if (folder / name).exists()]
-    _print_ranking(search.results_)
+    print(ranking_text(search.results_))
+    failed = int(search.results_["rmsecv"].isna().sum())
+    if failed:
+        print(f"{failed} of {len(search.results_)} candidates could not be fitted; see {RESULTS}.")
     print()
     for name in written:
         print(arguments.out / name)
@@ -293,24 +351,9 @@ def _write_outputs(folder: Path, calibration: _Calibration) -> str:
     return ""
 
 
-def _print_ranking(results: "pd.DataFrame") -> None:
-    from spectral_fast.report import _words
-
-    lines = [("", "preprocessing", "model", "RMSECV", "R2", "RPD")]
-    for row in results[results["rmsecv"].notna()].head(_LISTED).to_dict("records"):
-        model = ", ".join(filter(None, (row["model"], _words.settings(row))))
-        figures = (f"{row['rmsecv']:.4g}", f"{row['r2']:.4f}", f"{row['rpd']:.2f}")
-        lines.append((str(row["rank"]), row["preprocessing"][:20], model[:28], *figures))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (
-            cell.ljust(width) if i in (1, 2) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        print("  ".join(cells).rstrip())
-    failed = int(results["rmsecv"].isna().sum())
-    if failed:
-        print(f"{failed} of {len(results)} candidates could not be fitted; see {RESULTS}.")
+def _print_summary(table: "SpectralTable") -> None:
+    """Say on stderr, apart from results, which columns count as channels."""
+    print(table.summary, file=sys.stderr)
 
 
 # --- predict --------------------------------------------------------------------------
@@ -324,10 +367,11 @@ def _run_predict(arguments: argparse.Namespace) -> None:
         from spectral_fast.tables import read_table
 
         if arguments.out is not None:
-            _check_not_input(arguments.out, [arguments.model, arguments.file])
+            _check_out_file(arguments.out, [arguments.model, arguments.file])
         model = load_model(arguments.model)
         table = read_table(arguments.file, identifier=arguments.id)
         spectra = align(model, table)
+    _print_summary(table)
     names = (
         {"row": range(len(spectra))} if arguments.id is None else {arguments.id: table.identifiers}
     )
@@ -399,15 +443,18 @@ def _input_errors(
         raise InputError(" ".join(str(error).split())) from error
 
 
-def _check_out(out: Path, inputs: Sequence[Path]) -> None:
-    """Refuse an output folder before the search rather than after it."""
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file. Name a folder with --out.")
-    for name in OUTPUTS:
-        _check_not_input(out / name, inputs)
-    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not os.access(existing, os.W_OK):
-        raise PermissionError(f"{existing} cannot be written to. Name another folder with --out.")
+def _refuse_repeated(option: str, names: Sequence[str]) -> None:
+    repeated = [name for i, name in enumerate(names) if name in names[:i]]
+    if repeated:
+        raise ValueError(f"{option} names {repeated[0]!r} more than once. Name it once.")
+
+
+def _check_out_file(out: Path, inputs: Sequence[Path]) -> None:
+    if out.is_dir():
+        raise IsADirectoryError(f"--out {out} is a folder. Name a file, such as {out / 'new.csv'}.")
+    if not out.parent.is_dir():
+        raise NotADirectoryError(f"--out {out}: there is no folder {out.parent}. Create it first.")
+    _check_not_input(out, inputs)
 
 
 def _check_not_input(out: Path, inputs: Sequence[Path]) -> None:
@@ -423,12 +470,18 @@ def _staged(out: Path) -> Iterator[Path]:
     Files in `out` that an earlier search wrote and this one does not are removed,
     so that the folder describes one search.
     """
-    parent = out if out.is_dir() else out.parent
-    folder = parent / f".{out.name}.{os.getpid()}.part"
-    folder.mkdir(parents=True)
+    existing = next(path for path in (out, *out.absolute().parents) if path.exists())
+    folder = existing / f".{out.name}.{os.getpid()}.part"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        reason = (
+            f"{existing} cannot be written to" if existing.is_dir() else f"{existing} is a file"
+        )
+        raise OSError(f"{reason}. Name another folder with --out.") from error
     try:
         yield folder
-        out.mkdir(exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         for name in OUTPUTS:
             if (folder / name).exists():
                 (folder / name).replace(out / name)

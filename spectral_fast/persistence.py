@@ -172,8 +172,9 @@ def load_model(path: str | Path) -> SavedModel:
         raise FileNotFoundError(f"{path} does not exist.")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder. Name the model{SUFFIX} in it.")
+    content = path.read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             meta = json.loads(archive.read("meta.json"))
             pickled = archive.read("pipeline.joblib")
     except _ZIP_ERRORS as error:

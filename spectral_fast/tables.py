@@ -452,4 +452,5 @@ def _to_text(column: pd.Series) -> list[str]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
+    line = str(error).strip().partition("\n")[0].rstrip(".")
+    return line.removeprefix("Error tokenizing data. C error: ")

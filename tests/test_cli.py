@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,13 @@ import spectral_fast.datasets
 import spectral_fast.persistence
 import spectral_fast.report
 from spectral_fast import __version__
-from spectral_fast.cli import OUTPUTS, main
+from spectral_fast.cli import MODELS, OUTPUTS, PREPROCESSING, main
 from spectral_fast.datasets import make_spectra
-from spectral_fast.model_selection import SpectralSearchCV
+from spectral_fast.model_selection import SpectralSearchCV, _grid
 
 MIXTURES = make_spectra(24, 20, random_state=0)
 CHANNELS = [f"{900 + 10 * i} nm" for i in range(20)]
+SUMMARY = "20 channels, 900 to 1090 nm; ignored columns: sample\n"
 
 
 def frame():
@@ -73,9 +75,9 @@ def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, ca
     assert lines[0].split() == ["preprocessing", "model", "RMSECV", "R2", "RPD"]
     assert [line.split()[0] for line in lines[1:11]] == [str(rank) for rank in range(1, 11)]
     assert lines[-4:] == [str(out / name) for name in OUTPUTS]
-    assert max(map(len, lines[:-4])) <= 80
+    assert max(map(len, lines[:-4])) <= 60
     assert printed.out.isascii()
-    assert printed.err == ""
+    assert printed.err == SUMMARY
 
     ranking = pd.read_csv(out / "results.csv")
     expected = SpectralSearchCV(("ridge", "pls"), ("raw", "snv+sg1"), cv=3, random_state=3).fit(
@@ -87,7 +89,8 @@ def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, ca
     html = (out / "report.html").read_text(encoding="utf-8")
     assert "<h1>Meat</h1>" in html
     assert "% fat" in html
-    assert "spectral-fast search" in html
+    assert "spectral-fast search table.csv --target &#39;fat (%)&#39; --out out --cv 3" in html
+    assert str(tmp_path) not in html
 
 
 def test_model_and_coefficients_agree(results):
@@ -127,7 +130,7 @@ def test_search_says_how_many_candidates_failed(table_file, tmp_path, capsys):
     assert main(search(table_file, tmp_path / "out", "--preprocessing", "raw", "sg1")) == 0
     printed = capsys.readouterr()
     assert "11 of 22 candidates could not be fitted; see results.csv" in printed.out
-    assert printed.err == ""
+    assert printed.err == "10 channels, 900 to 990 nm; ignored columns: sample\n"
 
 
 @pytest.mark.parametrize("module", ["matplotlib", "jinja2"])
@@ -148,7 +151,9 @@ def test_predict(results, tmp_path, capsys):
     model = str(results / "model.spectral")
 
     assert main(["predict", model, str(shuffled), "--id", "sample"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    assert printed.err == "21 channels, 2500 to 900 nm; ignored columns: fat (%)\n"
+    lines = printed.out.splitlines()
     assert lines[0] == "sample,predicted fat"
     assert [line.split(",")[0] for line in lines[1:]] == ["000", "001", "002", "003", "004"]
     np.testing.assert_allclose([float(line.split(",")[1]) for line in lines[1:]], expected)
@@ -159,6 +164,31 @@ def test_predict(results, tmp_path, capsys):
     predictions = pd.read_csv(out)
     assert predictions["row"].tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_allclose(predictions["predicted fat"], expected)
+
+
+def test_predict_keeps_the_names_of_samples(results, tmp_path, capsys):
+    file = tmp_path / "new.csv"
+    frame().head(3).assign(sample=["NA", "null", "007"]).to_csv(file, index=False)
+    model = str(results / "model.spectral")
+    assert main(["predict", model, str(file), "--id", "sample"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["NA", "null", "007"]
+
+
+def test_the_command_in_the_report_names_no_folders(table_file, tmp_path):
+    target = "fat (g/100 g)"
+    frame().rename(columns={"fat (%)": target}).to_csv(table_file, index=False)
+    out = tmp_path / "secret" / "out"
+    command = ["search", str(table_file), "--target", target, f"--out={out}", "--cv", "3"]
+    assert main([*command, "--models", "ridge", "--preprocessing", "raw"]) == 0
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "table.csv --target &#39;fat (g/100 g)&#39; --out=out --cv 3" in html
+    assert "secret" not in html
+
+
+def test_the_names_are_those_of_the_search():
+    assert tuple(_grid.PREPROCESSING) == PREPROCESSING
+    assert tuple(_grid.MODELS) == MODELS
 
 
 def test_demo(monkeypatch, tmp_path, capsys):
@@ -214,14 +244,15 @@ def test_a_reader_that_stops_early_is_no_error():
 
 
 def refuse(capsys, folder, arguments, message):
-    """Assert exit code 2, one line of message, and that nothing was written."""
+    """Assert exit code 2, one line of error, and that nothing was written."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("spectral-fast: error: ")
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
+    *before_the_error, error = printed.err.splitlines()
+    assert error.startswith("spectral-fast: error: ")
+    assert message in error
+    assert [" channels, " in line for line in before_the_error] in ([], [True])
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
@@ -247,10 +278,17 @@ BAD_TABLES = {
     "text in a channel": (with_cell("n.d."), "'n.d.' in row 4, column '910 nm'"),
     "NaN": (with_cell(np.nan), "row 4 (counted from 0), channel 910 nm"),
     "infinity": (with_cell(np.inf), "row 4 (counted from 0), channel 910 nm"),
-    "NaN in the target": (changed(target=[np.nan, *MIXTURES.target[1:, 0]]), "in row 0"),
-    "constant target": (changed(target=1.0), "y is constant"),
+    "NaN in the target": (
+        changed(target=[np.nan, *MIXTURES.target[1:, 0]]),
+        "has no finite value of 'fat (%)' in row 0 (counted from 0, without the header). Remove",
+    ),
+    "constant target": (changed(target=1.0), "has the value 1 of 'fat (%)' in every row"),
+    "misspelt channel": (frame().rename(columns={"910 nm": "91O nm"}), "not numbers: 91O nm."),
     "constant spectra": (changed(**{f"c{i}": 1.0 for i in range(20)}), "same value in every"),
-    "fewer rows than folds": (frame().head(2), "at most n_samples=2"),
+    "fewer rows than folds": (
+        frame().head(2),
+        "--cv must be at most the number of samples; got 3, and",
+    ),
     "no rows": (frame().head(0), "no rows"),
 }
 
@@ -273,11 +311,29 @@ def test_files_that_are_no_tables(table_file, tmp_path, capsys, content, message
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--preprocessing", "snv+sg7"), "got 'sg7'"),
-        (("--models", "plsr"), "got 'plsr'"),
-        (("--cv", "1"), "1"),
-        (("--cv", "25"), "at most n_samples=24"),
-        (("--jobs", "0"), "n_jobs"),
+        (("--preprocessing", "snv+sg7"), "must be one of raw, snv, msc, sg0, sg1, sg2 or a chain"),
+        (("--models", "plss"), "invalid choice: 'plss' (choose from "),
+        (("--cv", "1"), "--cv: must be a whole number from 2; got '1'"),
+        (("--cv", "five"), "--cv: must be a whole number from 2; got 'five'"),
+        (("--jobs", "0"), "--jobs: must be a whole number from 1, or -1 for all cores; got '0'"),
+        (("--jobs", "-2"), "--jobs: must be a whole number from 1, or -1 for all cores; got '-2'"),
+        (("--seed", "-1"), "--seed: must be a whole number from 0 to 4294967295; got '-1'"),
+    ],
+)
+def test_options_that_cannot_be_parsed(table_file, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as stop:
+        main(search(table_file, tmp_path / "out", *options))
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert files(tmp_path) == ["table.csv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--cv", "25"), "--cv must be at most the number of samples; got 25, and"),
+        (("--models", "pls", "ridge", "pls"), "--models names 'pls' more than once"),
+        (("--preprocessing", "snv+sg1", "snv + sg1"), "names 'snv+sg1' more than once"),
     ],
 )
 def test_bad_options(table_file, tmp_path, capsys, options, message):
@@ -294,10 +350,25 @@ def test_missing_file(tmp_path, capsys):
     refuse(capsys, tmp_path, search(tmp_path / "none.csv", tmp_path / "out"), "does not exist")
 
 
-def test_output_that_is_a_file_or_the_input(table_file, tmp_path, capsys):
-    refuse(capsys, tmp_path, search(table_file, table_file), "is a file")
+def test_output_that_is_a_file_or_the_input(monkeypatch, table_file, tmp_path, capsys):
+    monkeypatch.setattr(SpectralSearchCV, "fit", fail(AssertionError("the search ran")))
+    message = "table.csv is a file. Name another folder with --out."
+    refuse(capsys, tmp_path, search(table_file, table_file), message)
+    refuse(capsys, tmp_path, search(table_file, table_file / "sub" / "out"), message)
     own = table_file.rename(tmp_path / "results.csv")
     refuse(capsys, tmp_path, search(own, tmp_path), "would replace the file it is made from")
+
+
+def test_output_that_cannot_be_written_to(monkeypatch, table_file, tmp_path, capsys):
+    monkeypatch.setattr(SpectralSearchCV, "fit", fail(AssertionError("the search ran")))
+    monkeypatch.setattr(Path, "mkdir", fail(PermissionError(13, "Permission denied")))
+    message = f"{tmp_path} cannot be written to. Name another folder with --out."
+    refuse(capsys, tmp_path, search(table_file, tmp_path / "new" / "out"), message)
+
+
+def test_a_failed_search_leaves_no_folders(monkeypatch, table_file, tmp_path, capsys):
+    monkeypatch.setattr(SpectralSearchCV, "fit", fail(ValueError("no use")))
+    refuse(capsys, tmp_path, search(table_file, tmp_path / "new" / "out"), "no use")
 
 
 def test_arguments_that_cannot_be_parsed(capsys):
@@ -335,6 +406,25 @@ def test_predict_refuses_to_replace_its_input(results, table_file, tmp_path, cap
     arguments = ["predict", str(results / "model.spectral"), str(table_file)]
     refuse(capsys, tmp_path, [*arguments, "--out", str(table_file)], "would replace the file")
     refuse(capsys, tmp_path, [*arguments, "--id", "smaple"], "Did you mean 'sample'?")
+
+
+def test_predict_refuses_folders(results, table_file, tmp_path, capsys):
+    model, file, out = str(results / "model.spectral"), str(table_file), tmp_path / "none" / "p.csv"
+    refuse(capsys, tmp_path, ["predict", str(results), file], "Name the model.spectral in it.")
+    arguments = ["predict", model, file, "--out"]
+    refuse(capsys, tmp_path, [*arguments, str(tmp_path)], "is a folder. Name a file, such as")
+    refuse(capsys, tmp_path, [*arguments, str(out)], f"there is no folder {out.parent}. Create it")
+
+
+def test_predict_refuses_a_damaged_model(results, table_file, tmp_path, capsys):
+    model = tmp_path / "cut.spectral"
+    with zipfile.ZipFile(results / "model.spectral") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(model, "w") as archive:
+        archive.writestr("meta.json", members["meta.json"])
+        archive.writestr("pipeline.joblib", members["pipeline.joblib"][:-40])
+    arguments = ["predict", str(model), str(table_file)]
+    refuse(capsys, tmp_path, arguments, "is damaged, or needs a package that is not installed")
 
 
 # --- what goes wrong on the way -------------------------------------------------------

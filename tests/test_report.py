@@ -4,10 +4,11 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,7 +17,14 @@ from sklearn.svm import SVR
 from spectral_fast.datasets import make_spectra
 from spectral_fast.model_selection import SpectralSearchCV
 from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
-from spectral_fast.report import _plots, _words, regression_vector, write_report
+from spectral_fast.report import (
+    _html,
+    _plots,
+    _words,
+    ranking_text,
+    regression_vector,
+    write_report,
+)
 
 MIXTURES = make_spectra(24, 20, random_state=0)
 X, Y = MIXTURES.data, MIXTURES.target[:, 0]
@@ -127,6 +135,41 @@ def test_number(value, expected):
     assert _words.number(value) == expected
 
 
+@pytest.mark.parametrize(
+    ("values", "digits", "expected"),
+    [
+        ((0.5129, 0.513, 1.25), 4, ["0.5129", "0.5130", "1.2500"]),
+        ((0.9996, 1.0021), 4, ["0.9996", "1.0021"]),
+        ((24.04, 9.7, float("nan")), 3, ["24.0", "9.7", "–"]),
+        ((1234.5, 1300.0), 3, ["1234", "1300"]),
+        ((2.51e-7, 0.1), 2, ["2.5e-07", "1.0e-01"]),
+        ((0.0, 0.031), 2, ["0.000", "0.031"]),
+        ((), 2, []),
+    ],
+)
+def test_numbers_of_a_column_look_alike(values, digits, expected):
+    assert _words.column(values, digits) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "unit", "expected"),
+    [
+        ("fat", "%", " % fat"),
+        ("fat", "", ""),
+        ("octane", "octane number", " octane number"),
+        ("Octane", "octane number", " octane number"),
+        ("at", "fat units", " fat units at"),
+    ],
+)
+def test_units_that_name_the_target(target, unit, expected):
+    assert _words.quantity(target, unit) == expected
+
+
+def test_a_bias_that_rounds_to_zero_has_no_sign():
+    assert _words.bias(BEST | {"bias": -1e-6}) == "0.0000"
+    assert _words.bias(BEST) == "−0.0012"
+
+
 def test_a_single_latent_variable_is_singular():
     row = BEST | {"n_components": 1}
     assert _words.describe_model(row) == "PLS with 1 latent variable"
@@ -155,6 +198,54 @@ def figures(html):
         assert b"<svg" in base64.b64decode(data)
     assert len(pictures) == html.count("<img")
     return [title for _, title in pictures]
+
+
+RANKED = pd.DataFrame(
+    {
+        "rank": [1, 2, 3, 4],
+        "preprocessing": ["snv+sg1+sg0+msc+sg2", "raw", "raw", "raw"],
+        "model": ["random_forest", "svr", "svr", "pls"],
+        "params": [
+            {"max_features": 1 / 3},
+            {"C": 10.0, "epsilon": 0.01},
+            {"C": 10.0, "epsilon": 0.1},
+            {"n_components": 7},
+        ],
+        "n_components": [np.nan, np.nan, np.nan, 7],
+        "rmsecv": [0.51294, 0.513, 0.5131, np.nan],
+        "r2": [0.998, 0.997, -12.5, np.nan],
+        "rpd": [24.04, 23.0, 0.2, np.nan],
+    }
+)
+
+
+def test_the_ranking_wraps_what_does_not_fit():
+    text = ranking_text(RANKED)
+    assert text.splitlines() == [
+        "   preprocessing  model              RMSECV        R2    RPD",
+        "1  snv+sg1+sg0+   random_forest      0.5129    0.9980  24.04",
+        "   msc+sg2        max_features=",
+        "                  0.3333",
+        "2  raw            svr C=10,          0.5130    0.9970  23.00",
+        "                  epsilon=0.01",
+        "3  raw            svr C=10,          0.5131  -12.5000   0.20",
+        "                  epsilon=0.1",
+    ]
+    assert max(map(len, text.splitlines())) == 60
+
+
+def test_words_of_the_ranking_stay_whole():
+    name = "A" * 40
+    line = ranking_text(RANKED.iloc[[1]].assign(model=name)).splitlines()[1]
+    assert line == f"2  raw            {name}  0.5130  0.9970  23.00"
+
+
+def test_the_ranking_takes_no_more_room_than_it_needs():
+    text = ranking_text(RANKED.iloc[1:], width=200, top=1)
+    assert text.splitlines() == [
+        "   preprocessing  model                   RMSECV      R2    RPD",
+        "2  raw            svr C=10, epsilon=0.01  0.5130  0.9970  23.00",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +318,10 @@ def test_a_large_search_shows_the_top_of_the_ranking(tmp_path):
     search = searched({"ridge": {"alpha": np.logspace(-6, 3, 30)}}, ["raw"])
     html = report(search, tmp_path)
     assert html.count("<tr>") == 1 + 20
-    assert "The 20 best of 30 candidates" in html
+    assert "The 20 best of 30 candidates." in html
+    assert "results.csv" not in html
+    html = report(search, tmp_path, command="spectral-fast search table.csv")
+    assert "The 20 best of 30 candidates; all of them are in results.csv." in html
 
 
 def test_many_samples_are_thinned(monkeypatch, pls_search, tmp_path):
@@ -250,6 +344,57 @@ def test_several_targets_are_refused(pls_search, tmp_path):
     with pytest.raises(ValueError, match="one target"):
         report(pls_search, tmp_path, y=np.column_stack([Y, Y]))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "model", [Ridge(), PLSRegression(2), make_pipeline(StandardScaler(), Ridge())]
+)
+@pytest.mark.parametrize("chain", ["raw", "snv", SG1])
+def test_a_search_on_a_data_frame(tmp_path, model, chain):
+    named = pd.DataFrame(X, columns=[f"{i} nm" for i in range(X.shape[1])])
+    search = SpectralSearchCV([model], [chain], cv=3).fit(named, Y)
+    html = report(search, tmp_path, X=named)
+    assert "The regression vector below" in html
+    vector = regression_vector(search.best_estimator_, named)
+    plain = SpectralSearchCV([model], [chain], cv=3).fit(X, Y).best_estimator_
+    np.testing.assert_allclose(vector.coefficients, regression_vector(plain, X).coefficients)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"X": X[:-1], "y": Y[:-1]}, "`X` must hold the 24 samples .* got 23. Pass the X and y"),
+        ({"y": Y[:-1]}, "inconsistent numbers of samples: .*24, 23"),
+        ({"X": X[:, :-1]}, "X has 19 features, but SpectralSearchCV is expecting 20"),
+        (
+            {"axis": np.arange(19)},
+            r"`axis` must hold one position .* 20 channels; got shape \(19,\)",
+        ),
+    ],
+)
+def test_data_of_another_search_are_refused(pls_search, tmp_path, given, message):
+    with pytest.raises(ValueError, match=message):
+        report(pls_search, tmp_path, **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_search_that_is_not_fitted_is_refused(tmp_path):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        report(SpectralSearchCV(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("bias", "meaning"),
+    [
+        (0.25, "predictions are 0.25 % fat too high"),
+        (-0.25, "predictions are 0.25 % fat too low"),
+        (-1e-12, "predictions are neither too high nor too low"),
+        (0.0, "predictions are neither too high nor too low"),
+    ],
+)
+def test_the_meaning_of_the_bias(bias, meaning):
+    words = dict(_html._quality(Y, Y, BEST | {"bias": bias}, 3, "fat", "%"))
+    assert words["Bias"] == f"On average, {meaning}."
 
 
 @pytest.mark.parametrize("module", ["matplotlib", "jinja2"])

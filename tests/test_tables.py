@@ -167,7 +167,7 @@ def test_the_target_may_be_named_like_a_channel(write):
         (b"PAR1 but no more", "not a Parquet file"),
         ("fat,850\n1,é\n".encode("latin-1"), "not UTF-8"),
         (HEADER + "a,1,1,2,3,4\n", "more cells than the header, which has 5"),
-        (HEADER + "a,1,1,2,3\nb,2,1,2,3,4\n", "Expected 5 fields in line 3, saw 6"),
+        (HEADER + "a,1,1,2,3\nb,2,1,2,3,4\n", "is not a table: Expected 5 fields in line 3, saw 6"),
         ("fat,850,8S2,854,,858\n1,2,3,4,5,6\n", r"not numbers: 8S2, \(column 5\)\. Correct"),
         (HEADER + "a,1,NaN,2,3\nb,2,4,5,5\n", "not numbers: 'NaN' in row 0, column '850'"),
         (HEADER + "a,1,1,2,3\n,,,,\nb,2,4,5,6\n", "csv has NaN.*row 1.*channels 850, 852, 854"),

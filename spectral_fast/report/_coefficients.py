@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from spectral_fast.preprocessing import SavitzkyGolay
 
-__all__ = ["RegressionVector", "regression_vector"]
+__all__ = ["RegressionVector", "apply", "regression_vector"]
 
 #: Transformers that, once fitted, treat each spectrum x as x A + b.
 _AFFINE = (SavitzkyGolay, StandardScaler)
@@ -73,7 +73,7 @@ def regression_vector(
     ----------
     pipeline : sklearn.pipeline.Pipeline
         Fitted for one target.
-    X : ndarray of shape (n_samples, n_channels)
+    X : array-like of shape (n_samples, n_channels)
         Raw spectra, for checking that the vector predicts what the pipeline does.
     fold : bool, default=True
         Fold linear preprocessing into the vector.
@@ -99,21 +99,21 @@ def regression_vector(
     if not hasattr(model, "coef_"):
         return None
     coefficients = np.ravel(model.coef_)
-    intercept = model.predict(np.zeros((1, model.n_features_in_))).item()
+    intercept = apply(model, "predict", np.zeros((1, model.n_features_in_))).item()
     while fold and steps and isinstance(steps[-1][1], _AFFINE):
         _, transformer = steps.pop()
         n_channels = transformer.n_features_in_
-        offset = transformer.transform(np.zeros((1, n_channels)))
-        matrix = transformer.transform(np.eye(n_channels)) - offset
+        offset = apply(transformer, "transform", np.zeros((1, n_channels)))
+        matrix = apply(transformer, "transform", np.eye(n_channels)) - offset
         intercept += (offset @ coefficients).item()
         coefficients = matrix @ coefficients
 
-    spectra = X
+    spectra = np.asarray(X)
     for _, transformer in steps:
-        spectra = transformer.transform(spectra)
+        spectra = apply(transformer, "transform", spectra)
     if coefficients.shape != (spectra.shape[1],):
         return None
-    expected = np.ravel(pipeline.predict(X))
+    expected = np.ravel(apply(pipeline, "predict", X))
     predicted = spectra @ coefficients + intercept
     if not np.allclose(predicted, expected, rtol=0, atol=1e-6 * (np.std(expected) or 1.0)):
         return None  # coefficients behind a link function, for instance
@@ -121,6 +121,14 @@ def regression_vector(
     return RegressionVector(
         coefficients, intercept, f"spectrum after {names}" if names else "raw spectrum"
     )
+
+
+def apply(fitted: Any, method: str, spectra: Any) -> np.ndarray:
+    """Call a method with an array, under the channel names that the object was fitted with."""
+    names = getattr(fitted, "feature_names_in_", None)
+    if names is not None:
+        spectra = pd.DataFrame(np.asarray(spectra), columns=names)
+    return np.asarray(getattr(fitted, method)(spectra))
 
 
 def _flat_steps(pipeline: Pipeline) -> list[tuple[str, Any]]:

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 import scipy
 import sklearn
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 import spectral_fast
 from spectral_fast.report import _words
-from spectral_fast.report._coefficients import regression_vector
+from spectral_fast.report._coefficients import apply, regression_vector
 
 if TYPE_CHECKING:
     from spectral_fast.model_selection import SpectralSearchCV
@@ -64,12 +66,15 @@ def write_report(
     target_unit : str, default=""
         Unit of `y`, such as ``"%"``.
     command : str, default=None
-        The command line that made the report, if one did.
+        The command line that made the report and ``results.csv``, if one did.
 
     Raises
     ------
+    NotFittedError
+        If `search` is not fitted.
     ValueError
-        If `y` has more than one target.
+        If `y` has more than one target, if `X` and `y` are not of the samples
+        that `search` was fitted on, or if `X` or `axis` has other channels.
     ModuleNotFoundError
         If matplotlib or jinja2 is not installed.
 
@@ -97,13 +102,11 @@ def write_report(
             f'The report needs {error.name}: pip install "spectral_fast[report]"', name=error.name
         ) from error
 
-    X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-    if y.ndim == 2 and y.shape[1] > 1:
-        raise ValueError(
-            f"`y` must hold one target; got shape {y.shape}. Write one report for each target."
-        )
-    y = y.ravel()
-    axis = np.arange(X.shape[1], dtype=float) if axis is None else np.asarray(axis, dtype=float)
+    check_is_fitted(search)
+    X = validate_data(search, X, reset=False, dtype=np.float64)
+    y = _one_target(y)
+    _check_samples(search, X, y)
+    axis = _checked_axis(axis, X.shape[1])
     axis_label = axis_label or "Channel"
     target = target_name or "target"
     quantity = f"{target} ({target_unit})" if target_unit else target
@@ -118,7 +121,7 @@ def write_report(
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"number": _words.number, "svg": _data_uri}
+    environment.filters["svg"] = _data_uri
     template = importlib.resources.files(__package__).joinpath("template.html")
     html = environment.from_string(template.read_text(encoding="utf-8")).render(
         title=title,
@@ -128,7 +131,7 @@ def write_report(
         tiles=_tiles(best, target_unit),
         quality=_quality(measured, predicted, best, len(results), target, target_unit),
         quality_figures=_quality_figures(measured, predicted, best["rmsecv"], quantity),
-        ranked=[_table_row(row) for row in successful.head(_TOP).to_dict("records")],
+        ranked=_ranked(successful.head(_TOP)),
         n_candidates=len(results),
         peers=_peers(successful),
         curve=_curve_figure(successful, target_unit),
@@ -137,8 +140,40 @@ def write_report(
         ),
         failures=_failures(results),
         method=_method(search, command),
+        has_results_file=command is not None,
     )
     Path(path).write_text(html, encoding="utf-8", newline="\n")
+
+
+def _one_target(y: Any) -> np.ndarray:
+    y = np.asarray(y, dtype=float)
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise ValueError(
+            f"`y` must hold one target; got shape {y.shape}. Write one report for each target."
+        )
+    return y.ravel()
+
+
+def _check_samples(search: "SpectralSearchCV", X: np.ndarray, y: np.ndarray) -> None:
+    check_consistent_length(X, y)
+    n_samples = search.oof_predictions_.shape[1]
+    if len(X) != n_samples:
+        raise ValueError(
+            f"`X` must hold the {n_samples} samples that the search was fitted on; got {len(X)}. "
+            "Pass the X and y given to fit."
+        )
+
+
+def _checked_axis(axis: Any, n_channels: int) -> np.ndarray:
+    if axis is None:
+        return np.arange(n_channels, dtype=float)
+    axis = np.asarray(axis, dtype=float)
+    if axis.shape != (n_channels,):
+        raise ValueError(
+            f"`axis` must hold one position for each of the {n_channels} channels; got shape "
+            f"{axis.shape}. Pass the positions of the columns of X."
+        )
+    return axis
 
 
 def _data_uri(svg: str) -> str:
@@ -184,10 +219,14 @@ def _quality(
     """Say in plain words what each figure of merit means for these data."""
 
     def with_unit(value: float) -> str:
-        return _words.number(value, 2) + (f" {unit} {target}" if unit else "")
+        return _words.number(value, 2) + _words.quantity(target, unit)
 
     bound = float(np.quantile(np.abs(predicted - measured), 0.95))
-    direction = "high" if best["bias"] > 0 else "low"
+    if not _words.bias(best).strip("0."):
+        bias = "On average, predictions are neither too high nor too low."
+    else:
+        direction = "high" if best["bias"] > 0 else "low"
+        bias = f"On average, predictions are {with_unit(abs(best['bias']))} too {direction}."
     return [
         (
             "RMSECV",
@@ -207,10 +246,7 @@ def _quality(
             "times the RMSECV. By a common rule of thumb, below 2 serves for rough sorting and "
             "above 3 for quality control.",
         ),
-        (
-            "Bias",
-            f"On average, predictions are {with_unit(abs(best['bias']))} too {direction}.",
-        ),
+        ("Bias", bias),
         (
             "Choice of the best",
             f"The best of {n_candidates:,} candidates was chosen by the same figures that describe "
@@ -241,15 +277,26 @@ def _quality_figures(
     ]
 
 
-def _table_row(row: _words.Row) -> dict[str, Any]:
-    return {
-        **row,
-        "preprocessing": _words.describe_preprocessing(row["preprocessing"]),
-        "model": _words.model_name(row["model"]),
-        "settings": _words.settings(row),
-        "r2": _words.coefficient_of_determination(row["r2"]),
-        "bias": _words.bias(row),
-    }
+def _ranked(results: pd.DataFrame) -> list[dict[str, Any]]:
+    """Format the cells of the ranking."""
+    figures = pd.DataFrame(
+        {
+            name: _words.column(results[name], digits)
+            for name, digits in (("rmsecv", 4), ("rmsecv_se", 2), ("rpd", 3))
+        }
+    )
+    return [
+        {
+            **shown,
+            "rank": row["rank"],
+            "preprocessing": _words.describe_preprocessing(row["preprocessing"]),
+            "model": _words.model_name(row["model"]),
+            "settings": _words.settings(row),
+            "r2": _words.coefficient_of_determination(row["r2"]),
+            "bias": _words.bias(row),
+        }
+        for row, shown in zip(results.to_dict("records"), figures.to_dict("records"), strict=True)
+    ]
 
 
 def _peers(results: pd.DataFrame) -> dict[str, Any]:
@@ -299,7 +346,7 @@ def _spectra_figures(
     """Draw the raw spectra, and the preprocessed ones over the regression vector."""
     from spectral_fast.report import _plots
 
-    treated = pipeline[:-1].transform(X) if len(pipeline) > 1 else X
+    treated = apply(pipeline[:-1], "transform", X) if len(pipeline) > 1 else X
     vector = regression_vector(pipeline, X, fold=False)
     changed = treated.shape != X.shape or not np.array_equal(treated, X)
     thinned = (

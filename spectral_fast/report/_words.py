@@ -1,7 +1,7 @@
 """Results in words and in numbers of sensible length."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ __all__ = [
     "Row",
     "bias",
     "coefficient_of_determination",
+    "column",
     "describe",
     "describe_model",
     "describe_preprocessing",
@@ -18,6 +19,7 @@ __all__ = [
     "model_name",
     "number",
     "percentage",
+    "quantity",
     "rounded_to_error",
     "settings",
 ]
@@ -69,13 +71,16 @@ def describe(row: Row) -> str:
     return f"{describe_preprocessing(row['preprocessing'])}, {describe_model(row)}"
 
 
-def settings(row: Row) -> str:
-    """Return the settings of a candidate for a table cell: ``"7 LVs"``."""
+def settings(row: Row, *, sign: str = " ") -> str:
+    """Return the settings of a candidate for a table cell: ``"7 LVs"``, ``"alpha 1e-05"``.
+
+    The sign stands between a parameter and its value.
+    """
     parts = []
     if has_components(row):
         count = int(row["n_components"])
         parts.append(f"{count} LV{'s' if count != 1 else ''}")
-    parts += [f"{key} {value}" for key, value in _other_params(row)]
+    parts += [f"{key}{sign}{value}" for key, value in _other_params(row)]
     return ", ".join(parts)
 
 
@@ -95,13 +100,22 @@ def _other_params(row: Row) -> list[tuple[str, str]]:
 def headline(row: Row, target: str, unit: str) -> str:
     """Summarise the best candidate in one sentence."""
     error, spread = rounded_to_error(row["rmsecv"], row["rmsecv_se"])
-    quantity = f" {unit} {target}" if unit else ""
     plus_minus = f" (±{spread})" if spread else ""
     return (
         f"{describe(row)}; "
-        f"RMSECV {error}{quantity}{plus_minus}, R² {coefficient_of_determination(row['r2'])}, "
-        f"RPD {number(row['rpd'], 2)}"
+        f"RMSECV {error}{quantity(target, unit)}{plus_minus}, "
+        f"R² {coefficient_of_determination(row['r2'])}, RPD {number(row['rpd'], 2)}"
     )
+
+
+def quantity(target: str, unit: str) -> str:
+    """Return what follows a figure: ``" % fat"``, and nothing where there is no unit.
+
+    A unit that names the target, such as ``"octane number"``, says enough.
+    """
+    if not unit:
+        return ""
+    return f" {unit}" if target.lower() in unit.lower().split() else f" {unit} {target}"
 
 
 def rounded_to_error(value: float, error: float) -> tuple[str, str]:
@@ -118,7 +132,8 @@ def rounded_to_error(value: float, error: float) -> tuple[str, str]:
 def bias(row: Row) -> str:
     """Format the bias with as many decimals as four digits of the RMSECV have."""
     decimals = len(number(row["rmsecv"], 4).partition(".")[2])
-    return f"{row['bias']:.{decimals}f}".replace("-", _MINUS)
+    # A bias that rounds to zero has no sign.
+    return f"{row['bias']:z.{decimals}f}".replace("-", _MINUS)
 
 
 def coefficient_of_determination(r2: float) -> str:
@@ -133,6 +148,15 @@ def percentage(share: float) -> str:
     """Format a share of 1, with more digits where it comes close to 100 %."""
     decimals = max(1, len(coefficient_of_determination(share).partition(".")[2]) - 2)
     return f"{100 * share:.{decimals}f} %"
+
+
+def column(values: Iterable[float], digits: int) -> list[str]:
+    """Format numbers alike: with the decimals that give the first one `digits` digits."""
+    values = list(values)
+    known = (abs(value) for value in values if math.isfinite(value) and value)
+    magnitude = math.floor(math.log10(next(known, 1.0)))
+    kind = f"{max(0, digits - 1 - magnitude)}f" if -4 <= magnitude <= 5 else f"{digits - 1}e"
+    return [f"{value:.{kind}}" if math.isfinite(value) else "–" for value in values]
 
 
 def number(value: float, digits: int = 3) -> str:
