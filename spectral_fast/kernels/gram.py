@@ -22,10 +22,10 @@ __all__ = [
     "squared_distances",
 ]
 
-
-#: The rows go into at most so many blocks, of at least so many rows.
-_BLOCKS = 16
-_ROWS = 96
+#: Most multiplications, and most rows, of a product of two row blocks: BLAS computes such
+#: small ones without copying them first.
+_SMALL = 900_000
+_ROWS = 25
 
 
 def _examples_gram():
@@ -71,7 +71,8 @@ def gram(X: np.ndarray) -> np.ndarray:
     """
     X = np.ascontiguousarray(X, dtype=np.float64)
     n = X.shape[0]
-    n_blocks = max(1, min(_BLOCKS, -(-n // _ROWS)))
+    rows = min(_ROWS, max(8, int(np.sqrt(_SMALL / max(1, X.shape[1])))))
+    n_blocks = max(1, -(-n // rows))
     pairs = np.column_stack(np.tril_indices(n_blocks))
     K = np.empty((n, n))
     _gram(X, pairs, n_blocks, np.empty((len(pairs), (-(-n // n_blocks)) ** 2)), K)
