@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import time
 import warnings
 from collections import deque
@@ -18,7 +19,14 @@ from spectral_fast.kernels import thread_limit
 from spectral_fast.model_selection._families import GenericFamily, family_of
 from spectral_fast.model_selection._grid import Chain, Model
 
-__all__ = ["FoldOutcome", "Outcome", "compile_kernels", "evaluate_fold", "is_stateless"]
+__all__ = [
+    "FoldOutcome",
+    "Outcome",
+    "compile_kernels",
+    "described",
+    "evaluate_fold",
+    "is_stateless",
+]
 
 #: Rows that `compile_kernels` runs on: enough for usual numbers of components.
 _N_COMPILED = 64
@@ -50,7 +58,7 @@ class FoldOutcome(NamedTuple):
     candidates : list of Outcome
         One for each of the model's settings.
     warnings : list of str
-        Category and message of what was warned meanwhile.
+        Category and message of what was warned in a process other than the caller's.
     """
 
     candidates: list[Outcome]
@@ -73,16 +81,27 @@ def evaluate_fold(
     steps: Sequence[tuple[str, Any]],
     model: Model,
     raise_errors: bool,
+    caller: int,
 ) -> FoldOutcome:
     """Return one outcome for each of the model's settings.
 
     `steps` is the part of the preprocessing that has to be fitted on the training rows.
-    Warnings are collected: shown where they arise, each worker would repeat them for
-    every fold.
+    Warnings travel with the outcome from workers that are not the process `caller`,
+    which would show them for every fold. In that process the caller records them:
+    threads share one state of warnings, and would restore it in any order.
     """
-    with warnings.catch_warnings(record=True) as caught, _one_thread():
+    caught: list[warnings.WarningMessage] = []
+    with contextlib.ExitStack() as stack:
+        if os.getpid() != caller:
+            caught = stack.enter_context(warnings.catch_warnings(record=True))
+        stack.enter_context(_one_thread())
         outcomes = _evaluate_fold(X, y, train, test, steps, model, raise_errors)
-    return FoldOutcome(outcomes, [f"{each.category.__name__}: {each.message}" for each in caught])
+    return FoldOutcome(outcomes, described(caught))
+
+
+def described(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """Return category and message of each warning."""
+    return [f"{each.category.__name__}: {each.message}" for each in caught]
 
 
 def compile_kernels(

@@ -103,7 +103,7 @@ def _first_components(fitted: Any, count: int) -> Any:
     data had no more to give are left out, so that what a larger count predicts is
     equal, not only close, and a ranking keeps the smaller count first.
     """
-    count = min(count, np.count_nonzero(fitted.x_weights_.any(axis=0)))
+    count = min(count, int(fitted.x_weights_.any(axis=0).sum()))
     weights, x_loadings, y_loadings = (
         np.array(array[:, :count])
         for array in (fitted.x_weights_, fitted.x_loadings_, fitted.y_loadings_)

@@ -1,6 +1,7 @@
 """The search over preprocessing × model."""
 
 import itertools
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Integral
@@ -23,6 +24,7 @@ from spectral_fast._validation import check_spectra
 from spectral_fast.model_selection._execution import (
     FoldOutcome,
     compile_kernels,
+    described,
     evaluate_fold,
     is_stateless,
 )
@@ -218,7 +220,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         FitFailedWarning
             If candidates fail.
         UserWarning
-            If fits warn in the folds: once, with their number and the first of them.
+            If fits warn in the folds: one warning that counts them and quotes the first.
         """
         spectra, y = self._validate(X, y)
         splits = self._split(spectra, y, groups)
@@ -322,12 +324,11 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         best = np.inf
         if effective_n_jobs(self.n_jobs) > 1:
             compile_kernels(X, y, chains, models)
-        # The limit and the filters in each worker are for other processes; these outlast the
-        # threads of a threading backend, which share one setting and would restore it in any
-        # order.
+        # The limit in each worker is for other processes; this one outlasts the threads
+        # of a threading backend, which share one setting and would restore it in any order.
         with (
             threadpool_limits(limits=1),
-            warnings.catch_warnings(),
+            warnings.catch_warnings(record=True) as caught,
             tqdm(total=len(chains) * len(models) * len(splits), disable=not self.progress) as bar,
         ):
             parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
@@ -337,8 +338,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                 for fold in itertools.islice(outcomes, len(splits)):
                     folds.append(fold)
                     bar.update()
-                where = f"preprocessing {chain.name!r} and model {model.name!r}"
-                warned += [f"{where}: {text}" for fold in folds for text in fold.warnings]
+                warned += itertools.chain.from_iterable(fold.warnings for fold in folds)
                 by_setting = zip(*(fold.candidates for fold in folds), strict=True)
                 for setting, results in zip(model.settings, by_setting, strict=True):
                     predictions = [each.predictions for each in results]
@@ -355,9 +355,10 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                     out_of_fold.append(held_out.out_of_fold(predictions))
                     best = np.fmin(best, candidates[-1].figures.rmsecv)
                 bar.set_postfix_str(f"best RMSECV {best:.4g}")
+        warned += described(caught)
         if warned:
             warnings.warn(
-                f"Warnings in the folds: {len(warned)}. The first, of {warned[0]}",
+                f"Warnings while cross-validating: {len(warned)}. The first: {warned[0]}",
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
         return candidates, out_of_fold
@@ -375,7 +376,9 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         for chain in chains:
             treated, steps = _treat_once(X, y, chain)
             for model, (train, test) in itertools.product(models, splits):
-                yield delayed(evaluate_fold)(treated, y, train, test, steps, model, raise_errors)
+                yield delayed(evaluate_fold)(
+                    treated, y, train, test, steps, model, raise_errors, os.getpid()
+                )
 
     def _report_failures(self, candidates: list[Candidate]) -> None:
         errors = [each.error for each in candidates if each.error]
