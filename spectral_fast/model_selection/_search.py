@@ -11,7 +11,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import KFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import StrOptions
@@ -41,10 +40,9 @@ from spectral_fast.model_selection._results import (
     rank,
     ranked_table,
 )
+from spectral_fast.model_selection._splits import Splits, split
 
 __all__ = ["SpectralSearchCV"]
-
-Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 class SpectralSearchCV(RegressorMixin, BaseEstimator):
@@ -223,7 +221,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
             If fits warn in the folds: one warning that counts them and quotes the first.
         """
         spectra, y = self._validate(X, y)
-        splits = self._split(spectra, y, groups)
+        splits = split(self.cv, spectra, y, groups, self.random_state)
         smallest = min(len(train) for train, _ in splits)
         chains = expand_preprocessing(self.preprocessing)
         models = expand_models(
@@ -282,31 +280,6 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         check_consistent_length(spectra, y)
         check_spectra(spectra, y, channel_names=getattr(self, "feature_names_in_", None))
         return spectra, y
-
-    def _split(self, X, y, groups) -> Splits:
-        cv = 5 if self.cv is None else self.cv
-        if isinstance(cv, Integral):
-            cv = int(cv)
-            if cv > len(X):
-                raise ValueError(
-                    f"`cv` must be at most n_samples={len(X)} folds; got {cv}. "
-                    f"Use {len(X)} or fewer, or add samples."
-                )
-            cv = KFold(cv, shuffle=True, random_state=self.random_state)
-        splits = [
-            (_rows(train, len(X)), _rows(test, len(X)))
-            for train, test in check_cv(cv).split(X, y, groups)
-        ]
-        for fold, (train, test) in enumerate(splits):
-            if not (train.size and test.size):
-                raise ValueError(
-                    "`cv` must give each fold training rows and held-out rows; got "
-                    f"{train.size} and {test.size} in fold {fold} (counted from 0). "
-                    "Leave the fold out, or give it rows."
-                )
-        if not splits:
-            raise ValueError("`cv` must give at least one fold; got none. Use an int such as 5.")
-        return splits
 
     def _evaluate(
         self,
@@ -396,19 +369,6 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _rows(selected: Any, n_samples: int) -> np.ndarray:
-    """Return the row numbers that a splitter gave as numbers or as a mask."""
-    selected = np.asarray(selected)
-    try:
-        return np.arange(n_samples)[selected if selected.size else []]
-    except IndexError as error:
-        raise ValueError(
-            f"`cv` must give rows as numbers below n_samples={n_samples} or as masks of that "
-            f"length; got an array of {selected.dtype} with shape {selected.shape}: {error}. "
-            "Split the samples that are passed to `fit`."
-        ) from error
 
 
 def _treat_once(
