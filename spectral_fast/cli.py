@@ -6,7 +6,6 @@ Nothing but the standard library is imported before the arguments are parsed.
 
 import argparse
 import contextlib
-import dataclasses
 import importlib.util
 import json
 import os
@@ -134,8 +133,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"{', '.join(MODELS)} (default: pls ridge)",
     )
-    search.add_argument("--cv", type=_folds, default=5, metavar="K", help="folds (default: 5)")
-    search.add_argument("--seed", type=_seed, default=0, help="seed of the folds (default: 0)")
+    search.add_argument(
+        "--cv",
+        type=_whole_number("from 2", lambda number: number >= 2),
+        default=5,
+        metavar="K",
+        help="folds (default: 5)",
+    )
+    search.add_argument(
+        "--seed",
+        type=_whole_number("from 0 to 4294967295", lambda number: 0 <= number < 2**32),
+        default=0,
+        help="seed of the folds (default: 0)",
+    )
     search.add_argument("--title", help="heading of the report")
     _add_common(search, "spectral_fast_results")
     search.set_defaults(run=_run_search)
@@ -167,7 +177,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument(
-        "--jobs", type=_jobs, default=1, metavar="N", help="processes; -1: all cores (default: 1)"
+        "--jobs",
+        type=_whole_number(
+            "from 1, or -1 for all cores", lambda number: number > 0 or number == -1
+        ),
+        default=1,
+        metavar="N",
+        help="processes; -1: all cores (default: 1)",
     )
     parser.add_argument(
         "--out",
@@ -188,41 +204,17 @@ def _chain(text: str) -> str:
     return "+".join(steps)
 
 
-def _checked(text: str, rule: str, follows: Callable[[int], bool]) -> int:
-    """Return a whole number that follows a rule."""
-    with contextlib.suppress(ValueError):
-        if follows(number := int(text)):
-            return number
-    raise argparse.ArgumentTypeError(f"must be {rule}; got {text!r}")
+def _whole_number(rule: str, follows: Callable[[int], bool]) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if follows(number := int(text)):
+                return number
+        raise argparse.ArgumentTypeError(f"must be a whole number {rule}; got {text!r}")
 
-
-def _folds(text: str) -> int:
-    return _checked(text, "a whole number from 2", lambda number: number >= 2)
-
-
-def _seed(text: str) -> int:
-    rule = "a whole number from 0 to 4294967295"
-    return _checked(text, rule, lambda number: 0 <= number < 2**32)
-
-
-def _jobs(text: str) -> int:
-    rule = "a whole number from 1, or -1 for all cores"
-    return _checked(text, rule, lambda number: number >= 1 or number == -1)
+    return parse
 
 
 # --- search and demo ------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class _Calibration:
-    """A finished search with what its files need to know."""
-
-    search: "SpectralSearchCV"
-    table: "SpectralTable"
-    target: str
-    unit: str
-    title: str
-    command: str
 
 
 def _run_search(arguments: argparse.Namespace) -> None:
@@ -239,7 +231,7 @@ def _run_search(arguments: argparse.Namespace) -> None:
                 f"--cv must be at most the number of samples; got {arguments.cv}, and "
                 f"{arguments.file} has {len(table.spectra)}. Use fewer folds, or add samples."
             )
-    _print_summary(table)
+    print(table.summary, file=sys.stderr)  # apart from the results
     name, unit = split_unit(arguments.target)
     _calibrate(
         arguments,
@@ -289,12 +281,11 @@ def _calibrate(
     )
     # The folder comes first: a search of an hour should not end at one that cannot be.
     with _input_errors((OSError,)), _staged(arguments.out) as folder:
-        with _input_errors(), warnings.catch_warnings():
+        with _input_errors(), _plain_warnings():
             # The ranking says how many candidates failed.
             warnings.simplefilter("ignore", FitFailedWarning)
             search.fit(table.spectra, table.target)
-        calibration = _Calibration(search, table, target, unit, title, arguments.command_line)
-        remark = _write_outputs(folder, calibration)
+        remark = _write_outputs(folder, search, table, target, unit, title, arguments.command_line)
         written = [name for name in OUTPUTS if (folder / name).exists()]
     print(ranking_text(search.results_))
     failed = int(search.results_["rmsecv"].isna().sum())
@@ -307,12 +298,19 @@ def _calibrate(
         print(remark)
 
 
-def _write_outputs(folder: Path, calibration: _Calibration) -> str:
+def _write_outputs(
+    folder: Path,
+    search: "SpectralSearchCV",
+    table: "SpectralTable",
+    target: str,
+    unit: str,
+    title: str,
+    command: str,
+) -> str:
     """Write the files of a search; return what the user should know about a missing one."""
     from spectral_fast.persistence import save_model
     from spectral_fast.report import regression_vector, write_report
 
-    search, table = calibration.search, calibration.table
     results = search.results_.assign(
         params=[json.dumps(params, default=str) for params in search.results_["params"]]
     )
@@ -324,7 +322,7 @@ def _write_outputs(folder: Path, calibration: _Calibration) -> str:
         channels=table.channels,
         axis=table.axis,
         axis_unit=table.axis_unit,
-        target=calibration.target,
+        target=target,
         figures_of_merit={
             name: float(best[name]) for name in ("rmsecv", "rmsecv_se", "r2", "rpd", "bias")
         },
@@ -339,21 +337,16 @@ def _write_outputs(folder: Path, calibration: _Calibration) -> str:
             table.spectra,
             table.target,
             folder / REPORT,
-            title=calibration.title,
+            title=title,
             axis=table.axis,
             axis_label=table.axis_label,
-            target_name=calibration.target,
-            target_unit=calibration.unit,
-            command=calibration.command,
+            target_name=target,
+            target_unit=unit,
+            command=command,
         )
     except ModuleNotFoundError as error:
         return str(error)
     return ""
-
-
-def _print_summary(table: "SpectralTable") -> None:
-    """Say on stderr, apart from results, which columns count as channels."""
-    print(table.summary, file=sys.stderr)
 
 
 # --- predict --------------------------------------------------------------------------
@@ -371,7 +364,7 @@ def _run_predict(arguments: argparse.Namespace) -> None:
         model = load_model(arguments.model)
         table = read_table(arguments.file, identifier=arguments.id)
         spectra = align(model, table)
-    _print_summary(table)
+    print(table.summary, file=sys.stderr)  # apart from the results
     names = (
         {"row": range(len(spectra))} if arguments.id is None else {arguments.id: table.identifiers}
     )
@@ -441,6 +434,16 @@ def _input_errors(
         yield
     except kinds as error:
         raise InputError(" ".join(str(error).split())) from error
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings as messages, without the line of code that gives them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        yield
+    for warning in caught:
+        print("spectral-fast: warning:", *str(warning.message).split(), file=sys.stderr)
 
 
 def _refuse_repeated(option: str, names: Sequence[str]) -> None:

@@ -66,7 +66,7 @@ def files(folder):
 
 def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, capsys):
     out = tmp_path / "new" / "out"
-    options = ("--models", "ridge", "pls", "--preprocessing", "raw", "snv+sg1", "--title", "Meat")
+    options = ("--models", "ridge", "pls", "--preprocessing", "raw", "snv", "--title", "Meat")
     assert main(search(table_file, out, *options, "--seed", "3")) == 0
     assert files(out) == sorted(OUTPUTS)
 
@@ -80,7 +80,7 @@ def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, ca
     assert printed.err == SUMMARY
 
     ranking = pd.read_csv(out / "results.csv")
-    expected = SpectralSearchCV(("ridge", "pls"), ("raw", "snv+sg1"), cv=3, random_state=3).fit(
+    expected = SpectralSearchCV(("ridge", "pls"), ("raw", "snv"), cv=3, random_state=3).fit(
         MIXTURES.data, MIXTURES.target[:, 0]
     )
     assert list(ranking.columns) == list(expected.results_.columns)
@@ -91,6 +91,15 @@ def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, ca
     assert "% fat" in html
     assert "spectral-fast search table.csv --target &#39;fat (%)&#39; --out out --cv 3" in html
     assert str(tmp_path) not in html
+
+
+def test_warnings_are_one_line_each(table_file, tmp_path, capsys):
+    options = ("--models", "pls", "--preprocessing", "snv+sg1")
+    assert main(search(table_file, tmp_path / "out", *options)) == 0
+    summary, warning = capsys.readouterr().err.splitlines()
+    assert summary == SUMMARY.strip()
+    assert warning.startswith("spectral-fast: warning: ")
+    assert "has only 8 components" in warning
 
 
 def test_model_and_coefficients_agree(results):

@@ -279,23 +279,25 @@ def _quality_figures(
 
 def _ranked(results: pd.DataFrame) -> list[dict[str, Any]]:
     """Format the cells of the ranking."""
-    figures = pd.DataFrame(
-        {
-            name: _words.column(results[name], digits)
-            for name, digits in (("rmsecv", 4), ("rmsecv_se", 2), ("rpd", 3))
-        }
-    )
     return [
         {
-            **shown,
             "rank": row["rank"],
             "preprocessing": _words.describe_preprocessing(row["preprocessing"]),
             "model": _words.model_name(row["model"]),
             "settings": _words.settings(row),
+            "rmsecv": rmsecv,
+            "rmsecv_se": rmsecv_se,
             "r2": _words.coefficient_of_determination(row["r2"]),
+            "rpd": rpd,
             "bias": _words.bias(row),
         }
-        for row, shown in zip(results.to_dict("records"), figures.to_dict("records"), strict=True)
+        for row, rmsecv, rmsecv_se, rpd in zip(
+            results.to_dict("records"),
+            _words.column(results["rmsecv"], 4),
+            _words.column(results["rmsecv_se"], 2),
+            _words.column(results["rpd"], 3),
+            strict=True,
+        )
     ]
 
 
