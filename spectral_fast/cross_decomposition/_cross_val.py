@@ -233,7 +233,7 @@ def _threads(n_jobs):
             f"`n_jobs` must be None, -1 or a positive integer; got {n_jobs!r}. "
             "Use 1 for one thread."
         )
-    limit = kernels.get_num_threads() if n_jobs in (None, -1) else n_jobs
+    limit = kernels.get_num_threads() if n_jobs in (None, -1) else int(n_jobs)
     with kernels.thread_limit(limit), kernels.one_blas_thread():
         yield
 
