@@ -27,6 +27,9 @@ __all__ = [
 _SMALL = 900_000
 _ROWS = 25
 
+#: Elements of a matrix that is multiplied as a whole.
+_LARGE = 5_000_000
+
 
 def _examples_gram():
     yield np.ones((2, 3)), np.zeros((1, 2), np.int64), 1, np.empty((1, 4)), np.empty((2, 2))
@@ -103,7 +106,11 @@ def covariance(X: np.ndarray) -> np.ndarray:
     array([[10., 14.],
            [14., 20.]])
     """
-    return gram(np.asarray(X).T)
+    X = np.asarray(X, dtype=np.float64)
+    if X.size < _LARGE:
+        return gram(X.T)
+    # Transposing it would take as long, and waking BLAS's threads is nothing against it.
+    return X.T @ X
 
 
 def centre_gram(K: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

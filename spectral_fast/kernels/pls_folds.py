@@ -30,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from spectral_fast.kernels._jit import helper, kernel
+from spectral_fast.kernels._jit import helper, kernel, one_blas_thread
 
 __all__ = ["FoldFits", "channel_variances", "pls_coefficients", "pls_direct", "pls_gram"]
 
@@ -485,8 +485,9 @@ def pls_coefficients(dual, X, variance=None):
 def channel_variances(X, weights):
     """Return each fold's variance of each channel, (F, p); 1 where it is 0 within rounding."""
     total = weights.sum(axis=1, keepdims=True)
-    mean = weights @ X / total
-    mean_square = weights @ (X * X) / total
+    with one_blas_thread():
+        mean = weights @ X / total
+        mean_square = weights @ (X * X) / total
     variance = mean_square - mean * mean
     variance[variance <= 10.0 * len(X) * _EPS * mean_square] = 1.0
     return variance
