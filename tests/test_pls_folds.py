@@ -281,7 +281,7 @@ class TestChoiceOfPath:
         ("way", "shape", "cv", "scale"),
         [
             ("gram", (20, 200), 5, False),
-            ("covariance", (200, 20), 5, False),
+            ("covariance", (200, 20), 20, False),
             ("covariance", (60, 30), LeaveOneOut(), False),
             ("direct", (200, 100), 3, False),  # few folds: no matrix is worth its making
             ("direct", (20, 200), 5, True),

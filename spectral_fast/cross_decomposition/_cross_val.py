@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -225,6 +226,7 @@ def _check_weights(weights, name):
         )
 
 
+@contextmanager
 def _threads(n_jobs):
     if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1):
         raise ValueError(
@@ -232,7 +234,9 @@ def _threads(n_jobs):
             "Use 1 for one thread."
         )
     limit = kernels.get_num_threads() if n_jobs in (None, -1) else int(n_jobs)
-    return kernels.thread_limit(limit)
+    # BLAS keeps to one thread all along, as changing its mind takes longer than small products.
+    with kernels.thread_limit(limit), kernels.one_blas_thread():
+        yield
 
 
 def _fit_folds(X, Y, weights, test_rows, n_components, scale, wants_coef, workspace):
@@ -326,8 +330,7 @@ def _in_blocks(fit, n_folds, floats, workspace):
     `floats` is how many numbers it keeps for one of them.
     """
     size = max(1, workspace * 2**20 // (8 * floats))
-    with kernels.one_blas_thread():
-        parts = [fit(slice(start, start + size)) for start in range(0, n_folds, size)]
+    parts = [fit(slice(start, start + size)) for start in range(0, n_folds, size)]
     if len(parts) == 1:
         return parts[0]
     predictions, *others = zip(*parts, strict=True)
