@@ -75,6 +75,7 @@ def checks():
             yield pytest.param(estimator, check, marks=marks, id=f"{name}-{check_name}")
 
 
+@pytest.mark.filterwarnings("ignore:X has only")  # the checks' data have one or two components
 @pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -424,7 +424,7 @@ class TestDegenerateX:
         X, y = rank_two(n_targets)
         y = y + np.random.default_rng(1).normal(size=y.shape)
         expected = PLSRegression(2, scale=scale).fit(X, y)
-        with pytest.warns(UserWarning, match="X has only 2 components; the other 3 are zero"):
+        with pytest.warns(UserWarning, match="X has only 2 components .* the other 3 are zero"):
             found = PLSRegression(5, scale=scale).fit(X, y)
         assert len(found.n_iter_) == 2
         for name in ("x_weights_", "x_loadings_", "y_loadings_", "x_scores_", "y_scores_"):

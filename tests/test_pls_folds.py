@@ -234,6 +234,27 @@ class TestAgainstScikitLearn:
             fitted = SklearnPLSRegression(3, scale=scale).fit(X[rows], Y[rows])
             assert_allclose(found[2, test], fitted.predict(X[test]), rtol=0, atol=1e-9)
 
+    @pytest.mark.parametrize("scale", [False, True])
+    @pytest.mark.parametrize("value", [9999.0, 1e6, 1e8])
+    @pytest.mark.parametrize("shape", [(30, 60), (60, 20)])
+    def test_samples_without_weight_may_hold_anything(self, shape, value, scale):
+        X, Y = smooth(*shape)
+        X[7] = value
+        weight = np.ones(len(X))
+        weight[7] = 0.0
+        others = np.flatnonzero(weight)
+        expected = SklearnPLSRegression(4, scale=scale).fit(X[others], Y[others]).coef_[np.newaxis]
+        found = pls_resample_coef(X, Y, 4, weight[np.newaxis], scale=scale)
+        assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+        splits = list(KFold(5).split(X))
+        found = pls_cross_val_predict(X, Y, 4, cv=splits, scale=scale, sample_weight=weight)
+        for train, test in splits:
+            rows = np.setdiff1d(train, [7])
+            fitted = SklearnPLSRegression(4, scale=scale).fit(X[rows], Y[rows])
+            usual = np.setdiff1d(test, [7])
+            expected = fitted.predict(X[usual]).reshape(-1, 1)
+            assert_allclose(found[3, usual], expected, rtol=0, atol=1e-9 * np.abs(Y).max())
+
     def test_a_training_set_that_repeats_samples(self):
         X, Y = smooth(20, 30)
         rng = np.random.default_rng(0)

@@ -194,7 +194,7 @@ def _check_integers(**parameters):
 
 
 def _validate(X, y, n_components, sample_weight):
-    """Return centred X, 2-D y, whether y was 1-D, and the weights."""
+    """Return X, 2-D y, whether y was 1-D, and the weights."""
     if not needs_no_conversion(X, (np.float64,)) or len(X) < 2:
         X = check_array(
             X, dtype=np.float64, order="C", ensure_min_samples=2, ensure_all_finite=False
@@ -215,8 +215,7 @@ def _validate(X, y, n_components, sample_weight):
         )
         check_consistent_length(X, sample_weight)
         _check_weights(sample_weight, "sample_weight")
-    # Centring by the mean of all samples is not the model's, only better for the rounding.
-    return X - X.mean(axis=0), y.reshape(len(y), -1), y.ndim == 1, sample_weight
+    return X, y.reshape(len(y), -1), y.ndim == 1, sample_weight
 
 
 def _check_weights(weights, name):
@@ -246,6 +245,9 @@ def _fit_folds(X, Y, weights, test_rows, n_components, scale, wants_coef, worksp
     """
     _check_training_sets(weights)
     base = weights.max(axis=0)
+    # Not the models' centring, only better for the rounding. Samples without weight, whose
+    # spectra may be anything, have no part in it.
+    X = X - (X.mean(axis=0) if base.all() else X[base > 0].mean(axis=0))
     way = "direct" if scale else _cheapest(X, Y, weights, base, n_components)
     problem = X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace
     fits, coef = _WAYS[way](*problem)

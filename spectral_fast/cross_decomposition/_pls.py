@@ -150,8 +150,8 @@ class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
             message = f"y residual is constant at iteration {n_found}"
             if fitted.n_iter[n_found] < 0:
                 message = (
-                    f"X has only {n_found} components; the other {self.n_components - n_found} "
-                    "are zero and change no prediction"
+                    f"X has only {n_found} components that covary with y; the other "
+                    f"{self.n_components - n_found} are zero and change no prediction"
                 )
             warnings.warn(message, stacklevel=3)
 

@@ -183,6 +183,8 @@ def _find_weights(Yt, C, Z, max_iter, tol, outw, outv, outt, outu, workw, worka)
         for i in range(n):
             outt[i] /= norm
         tt = _dot(outt, outt)
+        if tt == 0.0:
+            return iteration
         for c in range(m):
             outv[c] = _dot(Yt[c], outt) / tt
         if m == 1 or iteration == max_iter or _squared_distance(outw, workw) < tol:

@@ -419,7 +419,7 @@ def pls_gram(K, Y, weights, test_rows, n_components, *, dual=False, max_iter=500
     FoldFits
     """
     folds = _start(Y, weights, test_rows, n_components, False, dual)
-    spread = np.trace(K)
+    spread = float(K.diagonal()[weights.any(axis=0)].sum())
     _add_components(np.ascontiguousarray(K), 0, n_components, spread, max_iter, float(tol), *folds)
     return FoldFits(folds.predictions, folds.dual, folds.n_found, folds.noise)
 
@@ -441,7 +441,8 @@ def pls_direct(
     folds = _start(Y, weights, test_rows, n_components, scale, dual)
     m = Y.shape[1]
     variance = channel_variances(X, weights) if scale else np.ones((1, X.shape[1]))
-    spread = float((X * X).sum(axis=0) @ (1.0 / variance).max(axis=0))
+    used = weights.any(axis=0).astype(np.float64)
+    spread = float(used @ (X * X) @ (1.0 / variance).max(axis=0))
     n_rows, n = folds.V.shape
     n_chunks = min(_CHUNKS, -(-n // _SAMPLES))
     n_blocks = -(-n_rows // _ROWS)
