@@ -36,9 +36,8 @@ def __dir__() -> list[str]:
 def warm_up() -> None:
     """Compile every kernel now, so that no later call waits for the compiler.
 
-    Machine code is kept on disk: the first call on a machine takes about a
-    minute, later ones load it in about a second. Calling this is never
-    necessary.
+    Machine code is kept on disk: the first call on a machine compiles, later ones
+    only load what it left. Calling this is never necessary.
 
     Examples
     --------
