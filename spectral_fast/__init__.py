@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _SUBMODULES = (
     "cross_decomposition",
     "datasets",
+    "feature_selection",
     "kernels",
     "model_selection",
     "persistence",

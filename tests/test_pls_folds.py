@@ -366,7 +366,27 @@ class TestBadInput:
     def test_splits_that_are_no_partition(self, cv):
         self.fails("exactly once", cv=cv)
 
-    @pytest.mark.parametrize("train", [[], [5], [5, 5]])
+    @pytest.mark.parametrize(
+        ("cv", "match"),
+        [([], "at least one fold"), ([([], np.arange(12))], "training rows"), (13, "13")],
+    )
+    def test_splits_that_are_none(self, cv, match):
+        self.fails(match, cv=cv)
+
+    def test_splits_as_masks(self):
+        folds = np.arange(12) % 3
+        masks = [(folds != k, folds == k) for k in range(3)]
+        rows = [(np.flatnonzero(train), np.flatnonzero(test)) for train, test in masks]
+        assert_array_equal(
+            pls_cross_val_predict(self.X, self.Y, 2, cv=masks),
+            pls_cross_val_predict(self.X, self.Y, 2, cv=rows),
+        )
+
+    def test_parameters_of_the_wrong_type(self):
+        self.fails("`n_components` must be an integer", True)
+        self.fails("`scale` must be True or False; got 'no'", scale="no")
+
+    @pytest.mark.parametrize("train", [[5], [5, 5]])
     def test_training_sets_that_are_too_small(self, train):
         others = np.setdiff1d(np.arange(12), [0])
         self.fails("two samples", cv=[([1, 2, 3], [0]), (train, others)])

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import KFold
 from sklearn.utils import check_array, check_consistent_length
 
 from spectral_fast import kernels
+from spectral_fast._folds import Splits, check_partition, split
 from spectral_fast._validation import check_finite, needs_no_conversion
 
-__all__ = ["pls_cross_val_predict", "pls_resample_coef"]
+__all__ = ["fit_resamples", "pls_cross_val_predict", "pls_resample_coef", "predict_folds"]
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +22,10 @@ _log = logging.getLogger(__name__)
 _SQUARED_ERROR = 3e-10
 _SQUARED_ERROR_MANY = 3e-8
 _MANY = 10
+
+
+#: Samples among which the one that centres the spectra is found.
+_FEW = 15
 
 
 def pls_cross_val_predict(
@@ -100,21 +105,15 @@ def pls_cross_val_predict(
     >>> np.sqrt(np.mean((predictions - octane) ** 2, axis=1)).round(2)  # RMSECV
     array([1.38, 0.45, 0.27, 0.26, 0.24])
     """
-    _check_integers(n_components=n_components, workspace=workspace)
+    _check_parameters(n_components=n_components, workspace=workspace, scale=scale)
     X, Y, is_1d, sample_weight = _validate(X, y, n_components, sample_weight)
-    n = len(X)
-    splits = list(check_cv(cv).split(X, y, groups))
-    test_rows = [np.asarray(test) for _, test in splits]
-    if not np.array_equal(np.sort(np.concatenate(test_rows)), np.arange(n)):
-        raise ValueError(
-            "`cv` must hold out every sample exactly once; its test sets are no partition of the "
-            f"{n} samples. Use a k-fold or leave-one-out splitter, once for each repetition."
-        )
-    weights = np.stack([np.bincount(train, minlength=n) for train, _ in splits]) * sample_weight
+    splits = split(KFold(cv) if isinstance(cv, Integral) else cv, X, y, groups)
+    check_partition(splits, len(X))
     with _threads(n_jobs):
-        found, _ = _fit_folds(X, Y, weights, test_rows, n_components, scale, False, workspace)
-    predictions = np.empty((n_components, n, Y.shape[1]))
-    predictions[:, np.concatenate(test_rows)] = found
+        predictions, n_found = predict_folds(
+            X, Y, splits, n_components, sample_weight, scale=scale, workspace=workspace
+        )
+    _warn_of_exhaustion(n_found, n_components)
     return predictions[:, :, 0] if is_1d else predictions
 
 
@@ -169,7 +168,7 @@ def pls_resample_coef(
     >>> pls_resample_coef(X, octane, 3, masks).shape
     (100, 401)
     """
-    _check_integers(n_components=n_components, workspace=workspace)
+    _check_parameters(n_components=n_components, workspace=workspace, scale=scale)
     X, Y, is_1d, _ = _validate(X, y, n_components, None)
     weights = check_array(masks_or_weights, dtype=np.float64, input_name="masks_or_weights")
     if weights.shape[1] != len(X):
@@ -178,23 +177,25 @@ def pls_resample_coef(
             f"{weights.shape[1]}. Pass an array of shape (n_resamples, n_samples)."
         )
     _check_weights(weights, "masks_or_weights")
-    none = [np.empty(0, dtype=np.int64)] * len(weights)
     with _threads(n_jobs):
-        _, coef = _fit_folds(X, Y, weights, none, n_components, scale, True, workspace)
+        coef, n_found = fit_resamples(X, Y, weights, n_components, scale=scale, workspace=workspace)
+    _warn_of_exhaustion(n_found, n_components)
     return coef[:, 0] if is_1d else coef
 
 
-def _check_integers(**parameters):
+def _check_parameters(*, n_components, workspace, scale):
     # By hand: scikit-learn's decorator takes longer than the fits to a small data set.
-    for name, value in parameters.items():
-        if not isinstance(value, Integral) or value < 1:
+    for name, value in (("n_components", n_components), ("workspace", workspace)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(
                 f"`{name}` must be an integer from 1 up; got {value!r}. Use 1 or more."
             )
+    if not isinstance(scale, bool | np.bool_):
+        raise ValueError(f"`scale` must be True or False; got {scale!r}. Use True to autoscale.")
 
 
 def _validate(X, y, n_components, sample_weight):
-    """Return X, 2-D y, whether y was 1-D, and the weights."""
+    """Return X, 2-D y, whether y was 1-D, and the weights, the largest being 1."""
     if not needs_no_conversion(X, (np.float64,)) or len(X) < 2:
         X = check_array(
             X, dtype=np.float64, order="C", ensure_min_samples=2, ensure_all_finite=False
@@ -207,9 +208,7 @@ def _validate(X, y, n_components, sample_weight):
             f"`n_components` must be at most min(n_samples, n_features)={min(X.shape)}; got "
             f"{n_components}. Use {min(X.shape)} or fewer."
         )
-    if sample_weight is None:
-        sample_weight = np.ones(len(X))
-    else:
+    if sample_weight is not None:
         sample_weight = check_array(
             sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
         )
@@ -238,105 +237,219 @@ def _threads(n_jobs):
         yield
 
 
-def _fit_folds(X, Y, weights, test_rows, n_components, scale, wants_coef, workspace):
-    """Fit PLS to every row of `weights`, by the way that is cheapest and exact enough.
+def predict_folds(
+    X: np.ndarray,
+    Y: np.ndarray,
+    splits: Splits,
+    n_components: int,
+    sample_weight: np.ndarray | None = None,
+    *,
+    scale: bool = False,
+    K: np.ndarray | None = None,
+    workspace: int = 256,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict held-out samples as `pls_cross_val_predict` does, from checked arrays.
 
-    Returns the predictions, and the coefficients if they are wanted.
+    Call it inside ``kernels.one_blas_thread()``.
+
+    Parameters
+    ----------
+    X : (n, p) C-contiguous float64
+    Y : (n, m) float64
+    splits : Splits
+        A partition of the samples.
+    n_components : int
+        At most min(n, p).
+    sample_weight : (n,) float64, optional
+    scale : bool
+    K : (n, n) float64, optional
+        Gram matrix of X, where the caller has it: centred, or nearly so.
+    workspace : int
+        MiB.
+
+    Returns
+    -------
+    predictions : (n_components, n, m) float64
+    n_found : (n_folds,) int
+        Components that each training set had to give.
     """
-    _check_training_sets(weights)
-    base = weights.max(axis=0)
-    # Not the models' centring, only better for the rounding. Samples without weight, whose
-    # spectra may be anything, have no part in it.
-    X = X - (X.mean(axis=0) if base.all() else X[base > 0].mean(axis=0))
-    way = "direct" if scale else _cheapest(X, Y, weights, base, n_components)
-    problem = X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace
-    fits, coef = _WAYS[way](*problem)
-    if way != "direct":
-        error, error_many = _relative_errors(fits, Y, test_rows, n_components)
-        _log.debug("%s way: estimated error %.1e, and %.1e in all", way, error, error_many)
-        exact = error <= _SQUARED_ERROR and error_many <= _SQUARED_ERROR_MANY
-        if not exact or fits.n_found.min() < n_components:
-            way = "direct"
-            fits, coef = _WAYS[way](*problem)
-    if way == "direct":
-        _log.debug("direct way: %d × %d, %d training sets", *X.shape, len(weights))
-    _warn_of_exhaustion(fits.n_found, n_components)
-    return fits.predictions, coef
+    n = len(X)
+    weights = np.stack([np.bincount(train, minlength=n) for train, _ in splits])
+    if sample_weight is not None:
+        weights = weights * sample_weight
+    test_rows = [test for _, test in splits]
+    problem = _Problem(X, Y, weights, test_rows, n_components, scale, False, workspace, K)
+    fits, _ = problem.solve()
+    predictions = np.empty((n_components, *Y.shape))
+    predictions[:, np.concatenate(test_rows)] = fits.predictions
+    return predictions, fits.n_found
 
 
-def _cheapest(X, Y, weights, base, n_components):
-    """Return the way that takes the least time, counted in multiplications."""
-    n, p = X.shape
-    rows = len(weights) * Y.shape[1]
-    changes = np.count_nonzero(weights != base) * Y.shape[1]
-    # Square products run at twice the speed of products of a few rows with many, which wait
-    # for memory; products with single samples at a third of it.
-    multiplications = {
-        "gram": n * n * p / 4 + rows * n * n * n_components / 2,
-        "covariance": n * p * p / 4 + (rows * p / 2 + 9 * changes) * p * n_components,
-        "direct": 2 * rows * n * p * n_components,
-    }
-    return min(multiplications, key=multiplications.__getitem__)
+def fit_resamples(
+    X: np.ndarray,
+    Y: np.ndarray,
+    weights: np.ndarray,
+    n_components: int,
+    *,
+    scale: bool = False,
+    workspace: int = 256,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients, (n_resamples, m, p), and the components found, of checked arrays.
 
-
-def _by_gram(X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace):
-    K = kernels.gram(X)
-    n, m = Y.shape
-    fits = _in_blocks(
-        lambda part: kernels.pls_gram(
-            K, Y, weights[part], test_rows[part], n_components, dual=wants_coef
-        ),
-        len(weights),
-        n * (4 * m + n_components * (1 + wants_coef)),
-        workspace,
-    )
-    return fits, kernels.pls_coefficients(fits.coefficients, X) if wants_coef else None
-
-
-def _by_covariance(X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace):
-    weighted = X if (base == 1.0).all() else np.sqrt(base)[:, np.newaxis] * X
-    C = kernels.covariance(weighted)
-    fits = _in_blocks(
-        lambda part: kernels.pls_covariance(
-            C, X, Y, weights[part], base, test_rows[part], n_components
-        ),
-        len(weights),
-        X.shape[1] * (5 * Y.shape[1] + 2 * n_components),
-        workspace,
-    )
-    return fits, fits.coefficients
-
-
-def _directly(X, Y, weights, base, test_rows, n_components, scale, wants_coef, workspace):
-    n, m = Y.shape
-    fits = _in_blocks(
-        lambda part: kernels.pls_direct(
-            X, Y, weights[part], test_rows[part], n_components, scale=scale, dual=wants_coef
-        ),
-        len(weights),
-        n * (4 * m + n_components * (1 + wants_coef)) + 16 * m * X.shape[1],
-        workspace,
-    )
-    if not wants_coef:
-        return fits, None
-    variance = kernels.channel_variances(X, weights) if scale else None
-    return fits, kernels.pls_coefficients(fits.coefficients, X, variance)
-
-
-_WAYS = {"gram": _by_gram, "covariance": _by_covariance, "direct": _directly}
-
-
-def _in_blocks(fit, n_folds, floats, workspace):
-    """Run `fit` on as many training sets at a time as the workspace holds.
-
-    `floats` is how many numbers it keeps for one of them.
+    `weights` is (n_resamples, n); the other arguments and the rest are as in
+    `predict_folds`.
     """
-    size = max(1, workspace * 2**20 // (8 * floats))
-    parts = [fit(slice(start, start + size)) for start in range(0, n_folds, size)]
-    if len(parts) == 1:
-        return parts[0]
-    predictions, *others = zip(*parts, strict=True)
-    return kernels.FoldFits(np.concatenate(predictions, axis=1), *map(np.concatenate, others))
+    none = [np.empty(0, dtype=np.int64)] * len(weights)
+    problem = _Problem(X, Y, weights, none, n_components, scale, True, workspace, None)
+    fits, coef = problem.solve()
+    return coef, fits.n_found
+
+
+class _Problem:
+    """Training sets to fit PLS to, and the ways to do so.
+
+    Each way returns the fits, and the coefficients if they are wanted.
+    """
+
+    def __init__(self, X, Y, weights, test_rows, n_components, scale, wants_coef, workspace, K):
+        _check_training_sets(weights)
+        # Only their ratios within a training set matter; so products of tiny ones stay above zero.
+        self.weights = weights / weights.max(axis=1, keepdims=True)
+        self.Y = Y
+        self.test_rows = test_rows
+        self.n_components = n_components
+        self.scale = scale
+        self.wants_coef = wants_coef
+        self.workspace = workspace
+        self.base = self.weights.max(axis=0)
+        self.X = X - _centre(X, self.base)
+        self.K = K
+
+    def solve(self):
+        """Fit by the way that is cheapest and exact enough."""
+        way = "direct" if self.scale else self._cheapest()
+        fits, coef = getattr(self, f"_fit_{way}")()
+        if way != "direct":
+            error, error_many = self._relative_errors(fits)
+            _log.debug("%s way: estimated error %.1e, and %.1e in all", way, error, error_many)
+            exact = error <= _SQUARED_ERROR and error_many <= _SQUARED_ERROR_MANY
+            if not exact or fits.n_found.min() < self.n_components:
+                way = "direct"
+                fits, coef = self._fit_direct()
+        if way == "direct":
+            _log.debug("direct way: %d × %d, %d training sets", *self.X.shape, len(self.weights))
+        return fits, coef
+
+    def _cheapest(self):
+        """Return the way that takes the least time, counted in multiplications."""
+        n, p = self.X.shape
+        m, A = self.Y.shape[1], self.n_components
+        rows = len(self.weights) * m
+        changes = np.count_nonzero(self.weights != self.base) * m
+        # Square products run at twice the speed of products of a few rows with many, which wait
+        # for memory; products with single samples at a third of it.
+        multiplications = {
+            "gram": (n * n * p / 4 if self.K is None else 0) + rows * n * n * A / 2,
+            "covariance": n * p * p / 4 + (rows * p / 2 + 9 * changes) * p * A,
+            "direct": 2 * rows * n * p * A,
+        }
+        return min(multiplications, key=multiplications.__getitem__)
+
+    def _fit_gram(self):
+        K = kernels.gram(self.X) if self.K is None else self.K
+        n, m = self.Y.shape
+        fits = self._in_blocks(
+            lambda part: kernels.pls_gram(
+                K,
+                self.Y,
+                self.weights[part],
+                self.test_rows[part],
+                self.n_components,
+                dual=self.wants_coef,
+            ),
+            n * (4 * m + self.n_components * (1 + self.wants_coef)),
+        )
+        coef = kernels.pls_coefficients(fits.coefficients, self.X) if self.wants_coef else None
+        return fits, coef
+
+    def _fit_covariance(self):
+        weighted = self.X if (self.base == 1.0).all() else np.sqrt(self.base)[:, None] * self.X
+        C = kernels.covariance(weighted)
+        fits = self._in_blocks(
+            lambda part: kernels.pls_covariance(
+                C,
+                self.X,
+                self.Y,
+                self.weights[part],
+                self.base,
+                self.test_rows[part],
+                self.n_components,
+            ),
+            self.X.shape[1] * (5 * self.Y.shape[1] + 2 * self.n_components),
+        )
+        return fits, fits.coefficients
+
+    def _fit_direct(self):
+        n, m = self.Y.shape
+        fits = self._in_blocks(
+            lambda part: kernels.pls_direct(
+                self.X,
+                self.Y,
+                self.weights[part],
+                self.test_rows[part],
+                self.n_components,
+                scale=self.scale,
+                dual=self.wants_coef,
+            ),
+            n * (4 * m + self.n_components * (1 + self.wants_coef)) + 16 * m * self.X.shape[1],
+        )
+        if not self.wants_coef:
+            return fits, None
+        variance = kernels.channel_variances(self.X, self.weights) if self.scale else None
+        return fits, kernels.pls_coefficients(fits.coefficients, self.X, variance)
+
+    def _in_blocks(self, fit, floats):
+        """Run `fit` on as many training sets at a time as the workspace holds.
+
+        `floats` is how many numbers it keeps for one of them.
+        """
+        size = max(1, self.workspace * 2**20 // (8 * floats))
+        starts = range(0, len(self.weights), size)
+        parts = [fit(slice(start, start + size)) for start in starts]
+        if len(parts) == 1:
+            return parts[0]
+        predictions, *others = zip(*parts, strict=True)
+        return kernels.FoldFits(np.concatenate(predictions, axis=1), *map(np.concatenate, others))
+
+    def _relative_errors(self, fits):
+        """Return the estimated rounding error for up to ten components and for all.
+
+        Relative to the RMSECV, or to the spread of y where nothing is predicted.
+        """
+        noise = np.maximum.accumulate(fits.noise.max(axis=0))
+        if fits.predictions.shape[1]:
+            errors = fits.predictions - self.Y[np.concatenate(self.test_rows)]
+            reference = np.sqrt((errors * errors).mean(axis=1)).min(axis=1)
+        else:
+            reference = np.full(self.n_components, self.Y.std(axis=0).min())
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(noise > 0, noise / reference, 0.0)
+        return relative[:_MANY].max(), relative.max()
+
+
+def _centre(X, used):
+    """Return the most central of a few samples of those that are `used`.
+
+    What is subtracted from X changes no model, but its rounding. A mean would follow
+    a sample that is far off.
+    """
+    rows = np.flatnonzero(used)
+    few = X[rows[:: max(1, len(rows) // _FEW)]]
+    deviations = few - few[0]
+    products = deviations @ deviations.T
+    norms = products.diagonal()
+    distances = norms[:, np.newaxis] + norms - 2 * products
+    return few[np.median(distances, axis=1).argmin()]
 
 
 def _check_training_sets(weights):
@@ -349,22 +462,6 @@ def _check_training_sets(weights):
         )
 
 
-def _relative_errors(fits, Y, test_rows, n_components):
-    """Return the estimated rounding error for up to ten components and for all.
-
-    Relative to the RMSECV, or to the spread of y where nothing is predicted.
-    """
-    noise = np.maximum.accumulate(fits.noise.max(axis=0))
-    if fits.predictions.shape[1]:
-        errors = fits.predictions - Y[np.concatenate(test_rows)]
-        reference = np.sqrt((errors * errors).mean(axis=1)).min(axis=1)
-    else:
-        reference = np.full(n_components, Y.std(axis=0).min())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(noise > 0, noise / reference, 0.0)
-    return relative[:_MANY].max(), relative.max()
-
-
 def _warn_of_exhaustion(n_found, n_components):
     short = np.flatnonzero(n_found < n_components)
     if short.size:
@@ -372,5 +469,5 @@ def _warn_of_exhaustion(n_found, n_components):
             f"{short.size} of {n_found.size} training sets have fewer than {n_components} "
             f"components to give, number {short[0]} (counted from 0) has {n_found[short[0]]}; X or "
             "y holds no more there. What all of them give is repeated for the rest.",
-            stacklevel=4,  # the caller of the public function
+            stacklevel=3,  # the caller of the public function
         )

@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from spectral_fast._folds import split
+from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite
 from spectral_fast.cross_decomposition._cross_val import pls_cross_val_predict
 from spectral_fast.cross_decomposition._pls import PLSRegression
@@ -188,9 +189,7 @@ class PLSRegressionCV(PLSRegression):
         spectra, reference = self._validate(X, y)
         random_state = check_random_state(self.random_state)
         cv = 10 if self.cv is None else self.cv
-        if isinstance(cv, Integral):
-            cv = KFold(int(cv), shuffle=True, random_state=random_state)
-        splits = list(check_cv(cv).split(spectra, reference, groups))
+        splits = split(cv, spectra, reference, groups, random_state)
 
         self.cv_predictions_ = self._cross_validate(spectra, reference, splits)
         errors = self.cv_predictions_ - reference
@@ -244,7 +243,7 @@ class PLSRegressionCV(PLSRegression):
         """
         check_is_fitted(self)
         if ax is None:
-            ax = _new_axes()
+            ax = new_axes("plot_rmsecv")
         rmse, se = self.cv_rmse_, self.cv_rmse_se_
         several = rmse.ndim == 2
         if several:
@@ -337,14 +336,3 @@ def _randomization_p_values(
         signs = random_state.choice((-1.0, 1.0), size=differences.shape[1])
         as_large += differences @ signs >= observed
     return as_large / (n_permutations + 1)
-
-
-def _new_axes() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f'`plot_rmsecv` needs {error.name}: pip install "spectral_fast[report]"',
-            name=error.name,
-        ) from error
-    return pyplot.subplots()[1]

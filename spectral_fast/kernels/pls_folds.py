@@ -30,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from spectral_fast.kernels._jit import helper, kernel, one_blas_thread
+from spectral_fast.kernels._jit import helper, kernel
 
 __all__ = ["FoldFits", "channel_variances", "pls_coefficients", "pls_direct", "pls_gram"]
 
@@ -147,6 +147,7 @@ class _Folds(NamedTuple):
     y_mean: np.ndarray  # (F, m)
     y_std: np.ndarray  # (F, m), ones without autoscaling
     y_floor: np.ndarray  # (F,) squared residual below which y is exhausted
+    spread: np.ndarray  # (F,) sum of the squared norms of its spectra
     test_rows: np.ndarray  # samples to predict, fold by fold
     test_start: np.ndarray  # (F + 1,) where each fold's begin
     U: np.ndarray  # (F, m, n) residuals of y; minus the prediction of a sample that is left out
@@ -166,7 +167,7 @@ class _Folds(NamedTuple):
 
 
 @helper()
-def _advance(f, k, spread, is_gram, max_iter, tol, folds):
+def _advance(f, k, is_gram, max_iter, tol, folds):
     """Add latent variable `k` to fold `f`, whose products ``X X.T v`` are in S.
 
     Returns 1, or 0 and adds none where X or y is exhausted.
@@ -204,9 +205,9 @@ def _advance(f, k, spread, is_gram, max_iter, tol, folds):
         z[i] = 0.0
     for c in range(m):
         _add(z, a[c], V[c])
-    floor = _EPS * np.sqrt(spread)
+    floor = _EPS * np.sqrt(folds.spread[f])
     if is_gram:
-        floor *= np.sqrt(spread * _dot(z, z) / n)
+        floor *= np.sqrt(folds.spread[f] * _dot(z, z) / n)
     if not tt > (10.0 * floor) ** 2:
         return 0
 
@@ -248,17 +249,17 @@ def _predict(f, k, folds):
 
 
 def _examples():
-    folds = _start(np.ones((3, 1)), np.ones((1, 3)), [np.arange(1)], 1, False, False)
-    yield np.ones((3, 3)), 0, 1, 1.0, 500, 1e-6, *folds
+    folds = _start(np.ones((3, 1)), np.ones((1, 3)), np.ones(1), [np.arange(1)], 1, False, False)
+    yield np.ones((3, 3)), 0, 1, 500, 1e-6, *folds
 
 
-def _work(K, first, last, spread, max_iter, tol, *folds):
+def _work(K, first, last, max_iter, tol, *folds):
     folds = _Folds(*folds)
     return (last - first) * folds.U.size * (K.shape[0] / 4 + first + last + 10)
 
 
 @helper()
-def _add_to_block(start, stop, K, first, last, spread, max_iter, tol, folds):
+def _add_to_block(start, stop, K, first, last, max_iter, tol, folds):
     """Add components to the folds from `start` to `stop` - 1."""
     m = folds.Y.shape[1]
     is_gram = K.shape[0] > 0
@@ -267,14 +268,14 @@ def _add_to_block(start, stop, K, first, last, spread, max_iter, tol, folds):
             np.dot(folds.V[start * m : stop * m], K, folds.S[start * m : stop * m])
         for f in range(start, stop):
             if folds.n_found[f] == k:
-                folds.n_found[f] += _advance(f, k, spread, is_gram, max_iter, tol, folds)
+                folds.n_found[f] += _advance(f, k, is_gram, max_iter, tol, folds)
             _predict(f, k, folds)
 
 
 @kernel(work=_work, examples=_examples, blas=True)
 def _add_components(
-    K, first, last, spread, max_iter, tol,
-    Y, weights, total, y_mean, y_std, y_floor, test_rows, test_start,
+    K, first, last, max_iter, tol,
+    Y, weights, total, y_mean, y_std, y_floor, spread, test_rows, test_start,
     workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
     out_predictions, out_dual, out_n_found, out_noise,
 ):  # fmt: skip
@@ -286,13 +287,13 @@ def _add_components(
     for block in prange(n_blocks):
         # Made here, since what a parallel loop writes to arrays of a tuple from outside is lost.
         folds = _Folds(
-            Y, weights, total, y_mean, y_std, y_floor, test_rows, test_start,
+            Y, weights, total, y_mean, y_std, y_floor, spread, test_rows, test_start,
             workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
             out_predictions, out_dual, out_n_found, out_noise,
         )  # fmt: skip
         start = block * n_folds // n_blocks
         stop = (block + 1) * n_folds // n_blocks
-        _add_to_block(start, stop, K, first, last, spread, max_iter, tol, folds)
+        _add_to_block(start, stop, K, first, last, max_iter, tol, folds)
 
 
 def _examples_products():
@@ -337,7 +338,7 @@ def _multiply(X, variance, m, workV, workS, workW, workB):
                 workS[start + r, first + i] = S[r, i]
 
 
-def _start(Y, weights, test_rows, n_components, scale, dual):
+def _start(Y, weights, spread, test_rows, n_components, scale, dual):
     """Return the folds before their first component."""
     n, m = Y.shape
     n_folds = len(weights)
@@ -359,6 +360,7 @@ def _start(Y, weights, test_rows, n_components, scale, dual):
         y_mean=y_mean,
         y_std=y_std,
         y_floor=(10.0 * _EPS) ** 2 * (U * V).sum(axis=(1, 2)),
+        spread=spread,
         test_rows=np.concatenate(test_rows).astype(np.int64),
         test_start=np.cumsum([0, *map(len, test_rows)]),
         U=U,
@@ -418,9 +420,9 @@ def pls_gram(K, Y, weights, test_rows, n_components, *, dual=False, max_iter=500
     -------
     FoldFits
     """
-    folds = _start(Y, weights, test_rows, n_components, False, dual)
-    spread = float(K.diagonal()[weights.any(axis=0)].sum())
-    _add_components(np.ascontiguousarray(K), 0, n_components, spread, max_iter, float(tol), *folds)
+    spread = (weights > 0) @ K.diagonal()
+    folds = _start(Y, weights, spread, test_rows, n_components, False, dual)
+    _add_components(np.ascontiguousarray(K), 0, n_components, max_iter, float(tol), *folds)
     return FoldFits(folds.predictions, folds.dual, folds.n_found, folds.noise)
 
 
@@ -438,11 +440,14 @@ def pls_direct(
     scale : bool
         Whether each fold divides its channels and targets by their standard deviations.
     """
-    folds = _start(Y, weights, test_rows, n_components, scale, dual)
     m = Y.shape[1]
     variance = channel_variances(X, weights) if scale else np.ones((1, X.shape[1]))
-    used = weights.any(axis=0).astype(np.float64)
-    spread = float(used @ (X * X) @ (1.0 / variance).max(axis=0))
+    used = (weights > 0).astype(np.float64)
+    if scale:
+        spread = (used @ (X * X) / variance).sum(axis=1)
+    else:
+        spread = used @ np.einsum("ij,ij->i", X, X)
+    folds = _start(Y, weights, spread, test_rows, n_components, scale, dual)
     n_rows, n = folds.V.shape
     n_chunks = min(_CHUNKS, -(-n // _SAMPLES))
     n_blocks = -(-n_rows // _ROWS)
@@ -450,7 +455,7 @@ def pls_direct(
     buffers = np.empty((n_blocks * n_chunks, _ROWS * -(-n // n_chunks)))
     for k in range(n_components):
         _multiply(X, variance, m, folds.V, folds.S, W, buffers)
-        _add_components(np.empty((0, 0)), k, k + 1, spread, max_iter, float(tol), *folds)
+        _add_components(np.empty((0, 0)), k, k + 1, max_iter, float(tol), *folds)
     return FoldFits(
         folds.predictions, folds.dual * folds.y_std[..., np.newaxis], folds.n_found, folds.noise
     )
@@ -483,12 +488,58 @@ def pls_coefficients(dual, X, variance=None):
     return out
 
 
+def _examples_variances():
+    yield np.ones((3, 2)), np.ones((1, 3)), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))
+
+
+@kernel(
+    work=lambda X, weights, *rest: 4 * weights.shape[0] * X.size, examples=_examples_variances
+)
+def _variances(X, weights, workmean, workrounding, out):
+    """Write each fold's variance of each channel, in two passes, and 1 where it is zero."""
+    n, p = X.shape
+    for f in prange(weights.shape[0]):
+        mean, rounding, variance = workmean[f], workrounding[f], out[f]
+        mean[:] = 0.0
+        rounding[:] = 0.0
+        variance[:] = 0.0
+        total = 0.0
+        for i in range(n):
+            total += weights[f, i]
+            _add(mean, weights[f, i], X[i])
+        for j in range(p):
+            mean[j] /= total
+        for i in range(n):
+            weight = weights[f, i]
+            if weight > 0.0:
+                for j in range(p):
+                    deviation = X[i, j] - mean[j]
+                    variance[j] += weight * deviation * deviation
+                    rounding[j] += weight * X[i, j] * X[i, j]
+        for j in range(p):
+            # The mean of equal numbers is off by its rounding.
+            if variance[j] <= (n * _EPS) ** 2 * rounding[j]:
+                variance[j] = 1.0
+            else:
+                variance[j] /= total
+
+
 def channel_variances(X, weights):
-    """Return each fold's variance of each channel, (F, p); 1 where it is 0 within rounding."""
-    total = weights.sum(axis=1, keepdims=True)
-    with one_blas_thread():
-        mean = weights @ X / total
-        mean_square = weights @ (X * X) / total
-    variance = mean_square - mean * mean
-    variance[variance <= 10.0 * len(X) * _EPS * mean_square] = 1.0
-    return variance
+    """Return each fold's variance of each channel, (F, p); 1 where it is 0 within rounding.
+
+    Samples of weight 0 have no part in it, whatever their spectra. O(F n p).
+
+    Parameters
+    ----------
+    X : (n, p) float64
+    weights : (F, n) float64
+        As in `pls_gram`.
+
+    Returns
+    -------
+    variances : (F, p) float64
+    """
+    shape = len(weights), X.shape[1]
+    out = np.empty(shape)
+    _variances(X, weights, np.empty(shape), np.empty(shape), out)
+    return out

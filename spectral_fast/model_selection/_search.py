@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from spectral_fast._folds import Splits, split
 from spectral_fast._validation import check_spectra
 from spectral_fast.model_selection._execution import (
     FoldOutcome,
@@ -40,7 +41,6 @@ from spectral_fast.model_selection._results import (
     rank,
     ranked_table,
 )
-from spectral_fast.model_selection._splits import Splits, split
 
 __all__ = ["SpectralSearchCV"]
 

@@ -7,13 +7,19 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import KFold, check_cv
 
-__all__ = ["Splits", "split"]
+__all__ = ["Splits", "check_partition", "split"]
 
 Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-def split(cv: Any, X: np.ndarray, y: np.ndarray, groups: Any, random_state: Any) -> Splits:
-    """Return the training and the held-out rows of each fold; see `SpectralSearchCV`."""
+def split(
+    cv: Any, X: np.ndarray, y: np.ndarray, groups: Any = None, random_state: Any = None
+) -> Splits:
+    """Return the training and the held-out rows of each fold.
+
+    `cv` is what scikit-learn takes, but that the folds of an int are shuffled by
+    `random_state`.
+    """
     cv = 5 if cv is None else cv
     if isinstance(cv, Integral):
         cv = int(cv)
@@ -37,6 +43,17 @@ def split(cv: Any, X: np.ndarray, y: np.ndarray, groups: Any, random_state: Any)
     if not splits:
         raise ValueError("`cv` must give at least one fold; got none. Use an int such as 5.")
     return splits
+
+
+def check_partition(splits: Splits, n_samples: int) -> None:
+    """Raise an error unless the folds hold out every sample exactly once."""
+    held_out = np.sort(np.concatenate([test for _, test in splits]))
+    if not np.array_equal(held_out, np.arange(n_samples)):
+        raise ValueError(
+            "`cv` must hold out every sample exactly once; its test sets are no partition of the "
+            f"{n_samples} samples. Use a k-fold or leave-one-out splitter, once for each "
+            "repetition."
+        )
 
 
 def _rows(selected: Any, n_samples: int) -> np.ndarray:

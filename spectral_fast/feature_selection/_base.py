@@ -1,0 +1,168 @@
+"""What the selectors of channels share."""
+
+import re
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from spectral_fast._plotting import new_axes
+from spectral_fast._validation import check_finite
+
+__all__ = ["ChannelSelector"]
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+
+
+class ChannelSelector(SelectorMixin, BaseEstimator):
+    """A selector of channels, for a regression of one or several targets.
+
+    A subclass validates in `fit` by `_validate`, and hands its choice to `_set`.
+
+    Attributes
+    ----------
+    support_ : ndarray of shape (n_features_in_,), dtype bool
+        Which channels are selected.
+    scores_ : ndarray of shape (n_features_in_,)
+        How much each channel is worth to the method, higher being better.
+    ranking_ : ndarray of shape (n_features_in_,)
+        1 for the best channel, 2 for the second, and so on.
+    n_features_ : int
+        Number of selected channels.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
+    """
+
+    support_: np.ndarray
+    scores_: np.ndarray
+    ranking_: np.ndarray
+    n_features_: int
+    mean_spectrum_: np.ndarray
+
+    def subset(self, n_features: int) -> np.ndarray:
+        """Return the channels that the method would select, were their number given.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of channels, from 1 to n_features_in_.
+
+        Returns
+        -------
+        channels : ndarray of shape (n_features,)
+            Numbers of the channels, the best first.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer channels.
+        """
+        check_is_fitted(self)
+        self._check_count("n_features", n_features)
+        return np.argsort(self.ranking_, kind="stable")[:n_features]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Plot the mean spectrum with the selected channels.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        ax : matplotlib.axes.Axes
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If `ax` is None and matplotlib is not installed.
+        """
+        check_is_fitted(self)
+        ax = new_axes("plot") if ax is None else ax
+        axis, label = self._axis()
+        ax.plot(axis, self.mean_spectrum_, color="0.6", zorder=1, label="mean spectrum")
+        ax.scatter(
+            axis[self.support_],
+            self.mean_spectrum_[self.support_],
+            s=14,
+            zorder=2,
+            label=f"{self.n_features_} selected channels",
+        )
+        ax.set_xlabel(label)
+        ax.set_ylabel("Signal")
+        ax.legend()
+        return ax
+
+    def _axis(self) -> tuple[np.ndarray, str]:
+        """Return the channels' positions by the numbers in their names, and a label for them."""
+        names = getattr(self, "feature_names_in_", ())
+        numbers = [number for number in map(_NUMBER.match, names) if number]
+        if numbers and len(numbers) == len(names):
+            axis = np.array([float(number.group()) for number in numbers])
+            units = {number.string[number.end() :].strip() for number in numbers}
+            unit = units.pop() if len(units) == 1 else ""
+            return axis, f"Channel ({unit})" if unit else "Channel"
+        return np.arange(self.n_features_in_), "Channel number"
+
+    def _validate(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return checked spectra, C-contiguous float64, and the targets as columns."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=np.float64,
+            order="C",
+            ensure_all_finite=False,
+            ensure_min_samples=2,
+            multi_output=True,
+            y_numeric=True,
+        )
+        check_finite(X, getattr(self, "feature_names_in_", None))
+        return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+
+    def _check_count(self, name: str, count: int) -> None:
+        """Raise an error where `count`, the value of the parameter `name`, is no channel count."""
+        if not 1 <= count <= self.n_features_in_:
+            raise ValueError(
+                f"`{name}` must be from 1 to n_features={self.n_features_in_}; got {count}. "
+                f"Use {self.n_features_in_} or fewer, or pass wider spectra."
+            )
+
+    def _set(
+        self,
+        X: np.ndarray,
+        selected: np.ndarray,
+        scores: np.ndarray,
+        ranking: np.ndarray | None = None,
+    ) -> None:
+        """Set the fitted attributes.
+
+        `selected` holds channel numbers or a mask. Without `ranking` channels rank by their
+        scores, of equal ones the lowest channel first.
+        """
+        self.support_ = np.zeros(X.shape[1], dtype=bool)
+        self.support_[selected] = True
+        self.n_features_ = int(self.support_.sum())
+        self.scores_ = scores
+        if ranking is None:
+            ranking = np.empty(len(scores), dtype=np.int64)
+            ranking[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+        self.ranking_ = ranking
+        self.mean_spectrum_ = X.mean(axis=0)
+
+    def _get_support_mask(self) -> np.ndarray:
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
