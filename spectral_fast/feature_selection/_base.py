@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite
 
-__all__ = ["ChannelSelector"]
+__all__ = ["ChannelSelector", "check_sample_weight"]
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
@@ -166,3 +167,19 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Return the weights of the samples of `X` as float64, or None where there are none."""
+    if sample_weight is None:
+        return None
+    weights = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    check_consistent_length(X, weights)
+    if (weights < 0).any():
+        raise ValueError(
+            f"`sample_weight` must not be negative; got {weights.min():g}. "
+            "Use 0 to leave a sample out."
+        )
+    return weights
