@@ -85,10 +85,19 @@ def products(X: np.ndarray, n_folds: int, n_components: int) -> None:
     """Do the multiplications without which no such algorithm gets by, and nothing else."""
     n, p = X.shape
     V = np.ones((n_folds, n))
-    if n * p / 2 + n_folds * n * n_components < 2 * n_folds * p * n_components:
+    # Products of square matrices count half, as they run at twice the speed.
+    by_gram = n * n * p / 4 + n_folds * n * n * n_components / 2
+    by_covariance = n * p * p / 4 + 7 * n_folds * p * p * n_components
+    directly = 2 * n_folds * n * p * n_components
+    if by_gram < min(by_covariance, directly):
         K = X @ X.T
         for _ in range(n_components):
             V @ K
+    elif by_covariance < directly and n > n_folds * p / 2:
+        C = X.T @ X
+        w = np.ones(p)
+        for _ in range(n_folds * n_components):
+            C @ w
     else:
         for _ in range(n_components):
             (V @ X) @ X.T

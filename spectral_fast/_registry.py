@@ -52,6 +52,7 @@ KERNELS = {
     "channel_variances": "pls_folds.channel_variances",
     "covariance": "gram.covariance",
     "cross_squared_distances": "gram.squared_distances",
+    "fold_covariances": "gram.fold_covariances",
     "gram": "gram.gram",
     "grow_gram": "gram.gram",
     "interval_grams": "gram.interval_grams",

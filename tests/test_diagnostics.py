@@ -92,7 +92,7 @@ class TestAgainstTheTextbook:
         share = 1 - (residuals**2).sum() / (centred**2).sum()
         assert_allclose(pls.explained_variance_x(new_X).sum(), share)
 
-    @pytest.mark.parametrize("alpha", [0.001, 0.05, 0.5])
+    @pytest.mark.parametrize("alpha", [0.001, np.float32(0.05), 0.5])
     @pytest.mark.parametrize("n_components", [1, 4])
     def test_limits(self, alpha, n_components):
         X, y = regression()

@@ -67,6 +67,20 @@ class TestProducts:
         assert np.isnan(kernels.gram(X)).sum() == 9
 
 
+class TestFoldCovariances:
+    @pytest.mark.parametrize("kind", ["folds", "resamples"])
+    @shapes
+    def test_equals_twin(self, n, p, kind):
+        X = rows(n, p)
+        if kind == "folds":
+            weights = 1.0 - np.eye(3)[np.arange(n) % 3].T
+        else:
+            weights = np.random.default_rng(0).integers(0, 3, (4, n)) * 0.7
+        found = kernels.fold_covariances(X, weights)
+        assert_array_equal(found, found.transpose(0, 2, 1))
+        assert_close(found, reference.fold_covariances(X, weights))
+
+
 class TestGrow:
     @shapes
     def test_grows_in_place_to_all_channels(self, n, p):

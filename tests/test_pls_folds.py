@@ -3,6 +3,7 @@
 import logging
 import warnings
 
+import hypothesis
 import numba
 import numpy as np
 import pytest
@@ -67,7 +68,13 @@ def by_covariance(X, Y, weights, rows, n_components, dual=False):
     return kernels.pls_covariance(C, X, Y, weights, base, rows, n_components)
 
 
-every_path = pytest.mark.parametrize("path", [by_gram, by_covariance, by_direct])
+def by_own_covariance(X, Y, weights, rows, n_components, dual=False):
+    X = X - X.mean(axis=0)
+    C = kernels.fold_covariances(X, weights)
+    return kernels.pls_covariance(C, X, Y, weights, weights.max(axis=0), rows, n_components)
+
+
+every_path = pytest.mark.parametrize("path", [by_gram, by_covariance, by_own_covariance, by_direct])
 SHAPES = [(12, 40), (20, 20), (40, 9)]
 
 
@@ -95,7 +102,7 @@ class TestKernels:
         expected = reference.resample_coef(X, Y, weights, 4)
         found = path(X, Y, weights, none, 4, dual=True)
         coef = found.coefficients
-        if path is not by_covariance:
+        if path in (by_gram, by_direct):
             coef = kernels.pls_coefficients(coef, X - X.mean(axis=0))
         assert_allclose(coef, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
@@ -254,6 +261,38 @@ class TestAgainstScikitLearn:
             usual = np.setdiff1d(test, [7])
             expected = fitted.predict(X[usual]).reshape(-1, 1)
             assert_allclose(found[3, usual], expected, rtol=0, atol=1e-9 * np.abs(Y).max())
+
+    @pytest.mark.parametrize("scale", [False, True])
+    @pytest.mark.parametrize("factor", [1e3, 1e6, 1e9])
+    @pytest.mark.parametrize("shape", [(30, 60), (60, 20)])
+    def test_a_sample_far_off_costs_the_others_no_digits(self, shape, factor, scale):
+        X, Y = smooth(*shape)
+        X[7] *= factor
+        splits = list(KFold(5).split(X))
+        found = pls_cross_val_predict(X, Y, 4, cv=splits, scale=scale)
+        train, test = next(split for split in splits if 7 in split[1])
+        others = np.setdiff1d(test, [7])
+        expected = SklearnPLSRegression(4, scale=scale).fit(X[train], Y[train]).predict(X[others])
+        assert_allclose(found[3, others], expected.reshape(-1, 1), rtol=0, atol=1e-10)
+
+    def test_a_quiet_channel_beside_a_spike_in_another_training_set(self):
+        X, Y = smooth(30, 20)
+        X[3, 5] = 1e6
+        splits = list(KFold(5).split(X))
+        found = pls_cross_val_predict(X, Y, 4, cv=splits, scale=True)
+        for train, test in splits[:1]:
+            assert 3 in test
+            others = np.setdiff1d(test, [3])
+            expected = SklearnPLSRegression(4).fit(X[train], Y[train]).predict(X[others])
+            assert_allclose(found[3, others], expected.reshape(-1, 1), rtol=0, atol=1e-10)
+
+    @pytest.mark.parametrize("factor", [1e-200, 1e200])
+    def test_weights_of_any_size(self, factor):
+        X, Y = smooth(20, 30)
+        weight = np.random.default_rng(0).uniform(size=20)
+        expected = pls_cross_val_predict(X, Y, 3, sample_weight=weight)
+        found = pls_cross_val_predict(X, Y, 3, sample_weight=factor * weight)
+        assert_allclose(found, expected, rtol=0, atol=1e-12)
 
     def test_a_training_set_that_repeats_samples(self):
         X, Y = smooth(20, 30)
@@ -418,7 +457,7 @@ class TestBadInput:
 
 @st.composite
 def problems(draw):
-    """Shapes, ranks, scales, folds and weights."""
+    """Shapes, ranks, scales, folds, weights, and a sample that may be far off."""
     n, p = draw(st.integers(4, 24)), draw(st.integers(1, 30))
     n_targets = draw(st.integers(1, 3))
     rank = draw(st.integers(1, 8))
@@ -426,33 +465,47 @@ def problems(draw):
     X = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, p)) * 10.0 ** draw(st.integers(-4, 4))
     Y = rng.normal(size=(n, n_targets)) * 10.0 ** draw(st.integers(-4, 4))
     X += draw(st.sampled_from([0.0, 1.0])) * np.abs(X).max()
+    X[draw(st.integers(0, n - 1))] *= draw(st.sampled_from([1.0, 1e3, 1e6]))
     n_folds = draw(st.integers(2, min(n // 2, 6)))
     rows, weights = partition(n, n_folds, draw(st.integers(0, 99)))
-    if draw(st.booleans()):
+    kind = draw(st.sampled_from(["equal", "counts", "fractions", "some zero"]))
+    if kind == "counts":
         weights *= rng.integers(1, 4, n)
+    elif kind == "fractions":
+        weights *= rng.uniform(0.01, 5.0, n)
+    elif kind == "some zero":
+        weights *= rng.integers(0, 2, n)
+        hypothesis.assume((weights > 0).sum(axis=1).min() > 1)
     n_components = draw(st.integers(1, 5))
     return X, Y, rows, weights, min(n_components, n, p)
 
 
 @given(problem=problems(), scale=st.booleans())
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=100)
 def test_no_problem_disagrees_with_the_twin(problem, scale):
     X, Y, rows, weights, n_components = problem
-    splits = [
-        (np.repeat(np.arange(len(X)), w.astype(int)), t) for w, t in zip(weights, rows, strict=True)
-    ]
+    splits = [(np.flatnonzero(w), t) for w, t in zip(weights, rows, strict=True)]
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
-        found = pls_cross_val_predict(X, Y, n_components, cv=splits, scale=scale)
+        found = pls_cross_val_predict(
+            X, Y, n_components, cv=splits, scale=scale, sample_weight=weights.max(axis=0)
+        )
     # Components of nothing but rounding are where the two may differ: the engine stops
     # there, while textbook NIPALS goes on.
-    rank = min(
-        np.linalg.matrix_rank(X[w > 0] - np.average(X, axis=0, weights=w), tol=1e-9 * np.ptp(X))
-        for w in weights
-    )
-    n_comparable = min(rank, n_components)
+    n_comparable = min(n_components, *(rank(X, w, scale) for w in weights))
     expected = reference.cross_val_predict(X, Y, weights, rows, n_comparable, scale)
     found = found[:n_comparable, np.concatenate(rows)]
     # Few samples can leave a direction of almost no variance, whose component extrapolates.
-    largest = max(np.abs(Y).max(), np.abs(expected).max(initial=0.0))
-    assert_allclose(found, expected, rtol=0, atol=1e-7 * largest)
+    largest = np.maximum(np.abs(Y).max(), np.abs(expected).max(axis=(0, 2)))
+    assert_allclose((found - expected) / largest[:, np.newaxis], 0.0, rtol=0, atol=1e-8)
+
+
+def rank(X, weights, scale):
+    """The rank of a training set's spectra, beyond what rounding leaves."""
+    inside = weights > 0
+    X = np.sqrt(weights[inside, np.newaxis]) * (
+        X[inside] - np.average(X[inside], axis=0, weights=weights[inside])
+    )
+    if scale:
+        X = X / np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
+    return np.linalg.matrix_rank(X, tol=1e-9 * np.abs(X).max(initial=0.0))

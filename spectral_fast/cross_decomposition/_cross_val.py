@@ -345,12 +345,16 @@ class _Problem:
         n, p = self.X.shape
         m, A = self.Y.shape[1], self.n_components
         rows = len(self.weights) * m
-        changes = np.count_nonzero(self.weights != self.base) * m
+        changes = np.count_nonzero(self.weights != self.base)
+        if self._takes_own_covariances():
+            for_one = 7 * rows * p
+        else:
+            for_one = rows * p / 2 + 7 * changes * m
         # Square products run at twice the speed of products of a few rows with many, which wait
-        # for memory; products with single samples at a third of it.
+        # for memory; products with single vectors at a seventh of it.
         multiplications = {
             "gram": (n * n * p / 4 if self.K is None else 0) + rows * n * n * A / 2,
-            "covariance": n * p * p / 4 + (rows * p / 2 + 9 * changes) * p * A,
+            "covariance": n * p * p / 4 + (for_one + n) * p * A,
             "direct": 2 * rows * n * p * A,
         }
         return min(multiplications, key=multiplications.__getitem__)
@@ -373,21 +377,36 @@ class _Problem:
         return fits, coef
 
     def _fit_covariance(self):
-        weighted = self.X if (self.base == 1.0).all() else np.sqrt(self.base)[:, None] * self.X
-        C = kernels.covariance(weighted)
+        X, n_components = self.X, self.n_components
+        own = self._takes_own_covariances()
+        if own:
+            C = kernels.fold_covariances(X, self.weights)
+        else:
+            everywhere = (self.base == 1.0).all()
+            C = kernels.covariance(X if everywhere else np.sqrt(self.base)[:, np.newaxis] * X)
         fits = self._in_blocks(
             lambda part: kernels.pls_covariance(
-                C,
-                self.X,
+                C[part] if own else C,
+                X,
                 self.Y,
                 self.weights[part],
                 self.base,
                 self.test_rows[part],
-                self.n_components,
+                n_components,
             ),
-            self.X.shape[1] * (5 * self.Y.shape[1] + 2 * self.n_components),
+            X.shape[1] * (5 * self.Y.shape[1] + 2 * n_components),
         )
         return fits, fits.coefficients
+
+    def _takes_own_covariances(self):
+        """Whether the covariance way makes a matrix for each training set.
+
+        Where the workspace holds them, and they are shorter than the samples left out.
+        """
+        p = self.X.shape[1]
+        n_folds = len(self.weights)
+        changes = np.count_nonzero(self.weights != self.base)
+        return 2 * changes > n_folds * p and n_folds * p * p * 8 <= self.workspace * 2**20
 
     def _fit_direct(self):
         n, m = self.Y.shape

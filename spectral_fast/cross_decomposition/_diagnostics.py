@@ -1,5 +1,6 @@
 """What a fitted PLS model tells of its components, its channels and its samples."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -334,7 +335,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _check_alpha(alpha: Any) -> None:
-    if not isinstance(alpha, int | float) or not 0 < alpha < 1:
+    if not isinstance(alpha, Real) or not 0 < float(alpha) < 1:
         raise ValueError(
             f"`alpha` must be a number between 0 and 1; got {alpha!r}. Use 0.05 for a limit "
             "that one in 20 good samples exceeds."

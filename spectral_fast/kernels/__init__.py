@@ -18,7 +18,7 @@ from spectral_fast.kernels.gram import (
     squared_distances,
 )
 from spectral_fast.kernels.nipals import nipals
-from spectral_fast.kernels.pls_covariance import pls_covariance
+from spectral_fast.kernels.pls_covariance import fold_covariances, pls_covariance
 from spectral_fast.kernels.pls_folds import (
     FoldFits,
     channel_variances,
@@ -42,6 +42,7 @@ __all__ = [
     "channel_variances",
     "covariance",
     "cross_squared_distances",
+    "fold_covariances",
     "get_num_threads",
     "gram",
     "grow_gram",

@@ -1,13 +1,14 @@
 """PLS on many training sets at once, in the space of the channels.
 
 The counterpart of `pls_folds` for many samples and few channels: everything of a
-fold is as long as the channels, and the samples appear only in C = X.T X, computed
-once, and where a fold differs from it,
+fold is as long as the channels, and the samples appear only in a covariance matrix,
 
     C_f w = C w - Σ_i (change of weight of i) x_i (x_i · w) - total x̄ (x̄ · w).
 
-Leaving few samples out thus costs next to nothing. As with the Gram matrix,
-forming C squares the condition number, and the estimated rounding is reported.
+The sum is over the samples whose weight in the fold differs from that in C. Few are
+left as they are, many are put into a matrix of the fold's own (`fold_covariances`).
+As with the Gram matrix, forming C squares the condition number, and the estimated
+rounding is reported.
 
 References
 ----------
@@ -16,15 +17,17 @@ Dayal & MacGregor 1997, Journal of Chemometrics 11, 73-85; Lindgren, Geladi & Wo
 Chemometrics 39, e70008 (arXiv:2401.13185).
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
-from spectral_fast.kernels._jit import helper, kernel
+from spectral_fast.kernels._jit import get_num_threads, helper, kernel, one_blas_thread
+from spectral_fast.kernels.gram import covariance
 from spectral_fast.kernels.pls_folds import FoldFits
 
-__all__ = ["pls_covariance"]
+__all__ = ["fold_covariances", "pls_covariance"]
 
 # Reordered sums vectorise; each runs in one thread, so results do not depend on their number.
 _SUM_FLAGS = ("reassoc", "contract", "nsz")
@@ -69,9 +72,11 @@ class _Folds(NamedTuple):
     P: np.ndarray  # (F, A, p) loadings: C_f R
     M: np.ndarray  # (F, m, m) products of the weight vectors
     N: np.ndarray  # (F, m, m) products of their scores
+    Q: np.ndarray  # (F, m, A) loadings of y, zero beyond the components found
     a: np.ndarray  # (F, 3, m) combinations of the targets
     left: np.ndarray  # (F,) squared residual of y
     predictions: np.ndarray  # (A, number of test rows, m)
+    centre: np.ndarray  # (F, A) scores of the fold's mean spectrum
     coefficients: np.ndarray  # (F, m, p)
     n_found: np.ndarray  # (F,) components found
     noise: np.ndarray  # (F, A) rounding of a component's share of y, root mean square
@@ -115,8 +120,19 @@ def _find_direction(M, N, max_iter, tol, outa, workb, workd):
 
 
 @helper()
+def _multiply(start, stop, C, folds):
+    """Set Z = C W for the folds from `start` to `stop` - 1, together or each with its own C."""
+    m = folds.y_mean.shape[1]
+    if C.shape[0] == 1:
+        np.dot(folds.W[start * m : stop * m], C[0], folds.Z[start * m : stop * m])
+        return
+    for c in range(start * m, stop * m):
+        np.dot(C[c // m], folds.W[c], folds.Z[c])
+
+
+@helper()
 def _correct(f, folds):
-    """Turn the products with C into products with the fold's own matrix."""
+    """Turn the products with C into products with the fold's own, centred matrix."""
     m = folds.y_mean.shape[1]
     for c in range(f * m, f * m + m):
         w, z = folds.W[c], folds.Z[c]
@@ -172,6 +188,7 @@ def _advance(f, k, spread, max_iter, tol, folds):
     explained = 0.0
     for c in range(m):
         q = _dot(r, W[c])
+        folds.Q[f, c, k] = q
         explained += q * q
         _add(W[c], -q, loading)
         _add(folds.coefficients[f, c], q, r)
@@ -181,64 +198,76 @@ def _advance(f, k, spread, max_iter, tol, folds):
 
 
 @helper()
-def _predict(f, k, folds):
-    """Predict the samples that fold `f` leaves out, with the components found so far."""
-    m = folds.y_mean.shape[1]
+def _predict(f, folds):
+    """Predict the samples that fold `f` leaves out, with every number of components."""
+    R = folds.R[f]
+    A, m = R.shape[0], folds.y_mean.shape[1]
+    n_found = folds.n_found[f]
+    for k in range(n_found):
+        folds.centre[f, k] = _dot(folds.x_mean[f], R[k])
     for j in range(folds.test_start[f], folds.test_start[f + 1]):
         x = folds.X[folds.test_rows[j]]
         for c in range(m):
-            coefficients = folds.coefficients[f, c]
-            folds.predictions[k, j, c] = (
-                folds.y_mean[f, c] + _dot(x, coefficients) - _dot(folds.x_mean[f], coefficients)
-            )
+            folds.predictions[0, j, c] = folds.y_mean[f, c]
+        for k in range(A):
+            if k > 0:
+                for c in range(m):
+                    folds.predictions[k, j, c] = folds.predictions[k - 1, j, c]
+            if k < n_found:
+                score = _dot(x, R[k]) - folds.centre[f, k]
+                for c in range(m):
+                    folds.predictions[k, j, c] += score * folds.Q[f, c, k]
 
 
 @helper()
-def _add_to_block(start, stop, C, n_components, spread, max_iter, tol, folds):
-    """Add all components to the folds from `start` to `stop` - 1."""
-    m = folds.y_mean.shape[1]
+def _fit_block(start, stop, C, n_components, spread, max_iter, tol, folds):
+    """Fit the folds from `start` to `stop` - 1."""
     for k in range(n_components):
-        np.dot(folds.W[start * m : stop * m], C, folds.Z[start * m : stop * m])
+        _multiply(start, stop, C, folds)
         for f in range(start, stop):
             if folds.n_found[f] == k:
                 _correct(f, folds)
                 folds.n_found[f] += _advance(f, k, spread, max_iter, tol, folds)
-            _predict(f, k, folds)
+    for f in range(start, stop):
+        _predict(f, folds)
 
 
 def _examples():
     X, Y, weights = np.ones((3, 2)), np.ones((3, 1)), np.array([[1.0, 1.0, 0.0]])
     folds = _start(X, Y, weights, weights[0], [np.arange(1)], 1)
-    yield np.ones((2, 2)), 1, 1.0, 500, 1e-6, *folds
+    yield np.ones((1, 2, 2)), 1, 1.0, 500, 1e-6, *folds
 
 
 def _work(C, n_components, spread, max_iter, tol, *folds):
     folds = _Folds(*folds)
-    rows = folds.W.size * (C.shape[0] / 2 + 3 * n_components)
-    return n_components * (rows + 2 * (len(folds.changes) + len(folds.test_rows)) * C.shape[0])
+    p = folds.X.shape[1]
+    rows = folds.W.size * (p / 2 + 3 * n_components)
+    return n_components * (rows + 2 * (len(folds.changes) + len(folds.test_rows)) * p)
 
 
 @kernel(work=_work, examples=_examples, blas=True)
-def _add_components(
+def _fit(
     C, n_components, spread, max_iter, tol,
     X, total, x_mean, y_mean, y_floor, changed_rows, changes, changed_start, test_rows, test_start,
-    workW, workZ, workw, workR, workP, workM, workN, worka, workleft,
-    out_predictions, out_coefficients, out_n_found, out_noise,
+    workW, workZ, workw, workR, workP, workM, workN, workQ, worka, workleft,
+    out_predictions, workcentre, out_coefficients, out_n_found, out_noise,
 ):  # fmt: skip
     n_folds = total.shape[0]
     # Folds whose products are computed together: 8, and of very many up to 32. More make
-    # better use of BLAS, fewer of the threads.
+    # better use of BLAS, fewer of the threads. Folds with matrices of their own share nothing.
     n_blocks = min((n_folds + 7) // 8, max(16, (n_folds + 31) // 32))
+    if C.shape[0] > 1:
+        n_blocks = n_folds
     for block in prange(n_blocks):
         # Made here, since what a parallel loop writes to arrays of a tuple from outside is lost.
         folds = _Folds(
             X, total, x_mean, y_mean, y_floor, changed_rows, changes, changed_start, test_rows,
-            test_start, workW, workZ, workw, workR, workP, workM, workN, worka, workleft,
-            out_predictions, out_coefficients, out_n_found, out_noise,
+            test_start, workW, workZ, workw, workR, workP, workM, workN, workQ, worka, workleft,
+            out_predictions, workcentre, out_coefficients, out_n_found, out_noise,
         )  # fmt: skip
         start = block * n_folds // n_blocks
         stop = (block + 1) * n_folds // n_blocks
-        _add_to_block(start, stop, C, n_components, spread, max_iter, tol, folds)
+        _fit_block(start, stop, C, n_components, spread, max_iter, tol, folds)
 
 
 def _start(X, Y, weights, base, test_rows, n_components):
@@ -274,9 +303,11 @@ def _start(X, Y, weights, base, test_rows, n_components):
         P=np.empty((n_folds, A, p)),
         M=np.empty((n_folds, m, m)),
         N=np.empty((n_folds, m, m)),
+        Q=np.zeros((n_folds, m, A)),
         a=np.empty((n_folds, 3, m)),
         left=left,
         predictions=np.empty((A, sum(map(len, test_rows)), m)),
+        centre=np.empty((n_folds, A)),
         coefficients=np.zeros((n_folds, m, p)),
         n_found=np.zeros(n_folds, dtype=np.int64),
         noise=np.zeros((n_folds, A)),
@@ -284,28 +315,70 @@ def _start(X, Y, weights, base, test_rows, n_components):
 
 
 def pls_covariance(C, X, Y, weights, base, test_rows, n_components, *, max_iter=500, tol=1e-6):
-    """Fit PLS to every fold from the covariance matrix of the spectra.
+    """Fit PLS to every fold from covariance matrices of the spectra.
 
-    O(F p² n_components) and, for each sample whose weight in a fold differs from
-    `base`, O(p n_components), once `C` is there.
+    O(F p² n_components), once `C` is there, and where the folds share it
+    O(p n_components) for each sample whose weight in a fold differs from `base`.
 
     Parameters
     ----------
-    C : (p, p) float64
-        ``(base * X.T) @ X``.
+    C : (p, p) or (F, p, p) float64
+        ``(base * X.T) @ X``, or the same with each fold's own weights.
     X : (n, p) float64
         Centred, or nearly so: fold by fold the rest is done here.
     Y, weights, test_rows, n_components, max_iter, tol
         As in `pls_gram`.
     base : (n,) float64
-        The weights in `C`.
+        The weights in `C`, where the folds share it, at least each fold's.
 
     Returns
     -------
     FoldFits
         The coefficients act on the channels of centred spectra.
     """
-    folds = _start(X, Y, weights, base, test_rows, n_components)
-    spread = np.trace(C)
-    _add_components(C, n_components, spread, max_iter, float(tol), *folds)
+    spread = float(base @ np.einsum("ij,ij->i", X, X))
+    if C.ndim == 2:
+        C = C[np.newaxis]
+        folds = _start(X, Y, weights, base, test_rows, n_components)
+    else:
+        folds = _start(X, Y, weights, weights, test_rows, n_components)
+    _fit(C, n_components, spread, max_iter, float(tol), *folds)
     return FoldFits(folds.predictions, folds.coefficients, folds.n_found, folds.noise)
+
+
+def fold_covariances(X, weights):
+    """Return each fold's ``(weights * X.T) @ X``, (F, p, p).
+
+    Through the samples that it leaves out, all together as many products as for one
+    matrix where each sample is left out once: O(n p²).
+
+    Parameters
+    ----------
+    X : (n, p) float64
+        Centred, or nearly so.
+    weights : (F, n) float64
+        Not negative.
+
+    Returns
+    -------
+    covariances : (F, p, p) float64
+    """
+    n_folds, p = len(weights), X.shape[1]
+    base = weights.max(axis=0)
+    left_out = base - weights
+    covariances = np.empty((n_folds, p, p))
+
+    def multiply(fold):
+        rows = np.flatnonzero(left_out[fold])
+        part = X[rows]
+        if not (left_out[fold, rows] == 1.0).all():
+            part *= np.sqrt(left_out[fold, rows])[:, np.newaxis]
+        covariances[fold] = part.T @ part
+
+    with one_blas_thread(), ThreadPoolExecutor(get_num_threads()) as threads:
+        list(threads.map(multiply, range(n_folds)))
+    if np.array_equal(left_out.sum(axis=0), base):
+        whole = covariances.sum(axis=0)
+    else:
+        whole = covariance(np.sqrt(base)[:, np.newaxis] * X)
+    return np.subtract(whole, covariances, out=covariances)

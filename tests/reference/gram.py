@@ -22,6 +22,10 @@ def covariance(X):
     return products(X.T, X.T)
 
 
+def fold_covariances(X, weights):
+    return np.array([covariance(np.sqrt(w)[:, np.newaxis] * X) for w in weights])
+
+
 def centred_gram(X, weights):
     """The Gram matrix of the rows less their weighted mean."""
     mean = sum(w * x for w, x in zip(weights, X, strict=True) if w != 0) / np.sum(weights)
