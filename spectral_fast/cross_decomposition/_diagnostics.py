@@ -211,7 +211,7 @@ class PLSDiagnosticsMixin:
         https://doi.org/10.1080/00224065.1992.12015232
         """
         check_is_fitted(self)
-        _check_alpha(alpha)
+        alpha = _checked_alpha(alpha)
         n_samples = len(self.x_scores_)
         count = np.count_nonzero(self._score_squares())
         if count >= n_samples:
@@ -266,7 +266,7 @@ class PLSDiagnosticsMixin:
         batch processes. Technometrics 37, 41-59.
         https://doi.org/10.1080/00401706.1995.10485888
         """
-        _check_alpha(alpha)
+        alpha = _checked_alpha(alpha)
         q = _row_squares(self._residuals(self._centred(X, ensure_min_samples=2)))
         mean, variance = q.mean(), q.var(ddof=1)
         if variance == 0.0:
@@ -334,9 +334,10 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=np.not_equal(whole, 0.0))
 
 
-def _check_alpha(alpha: Any) -> None:
+def _checked_alpha(alpha: Any) -> float:
     if not isinstance(alpha, Real) or not 0 < float(alpha) < 1:
         raise ValueError(
             f"`alpha` must be a number between 0 and 1; got {alpha!r}. Use 0.05 for a limit "
             "that one in 20 good samples exceeds."
         )
+    return float(alpha)
