@@ -1,0 +1,91 @@
+"""Errors of cross-validation by which the selectors compare sets of channels."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from spectral_fast import kernels
+from spectral_fast._folds import Splits
+from spectral_fast.cross_decomposition._cross_val import predict_folds
+
+__all__ = ["geometric_sizes", "path_rmsecv", "pooled_rmse"]
+
+
+def pooled_rmse(squared_errors: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return the root mean squared errors, pooled over samples and targets.
+
+    One target: in its unit. Several: relative, √(mean over the targets of MSE / variance),
+    the variance (ddof=1) being 1 for a constant target.
+
+    Parameters
+    ----------
+    squared_errors : (..., n, m)
+    Y : (n', m)
+        Targets of all samples.
+
+    Returns
+    -------
+    rmse : (...)
+    """
+    mse = squared_errors.mean(axis=-2)
+    if Y.shape[1] > 1:
+        varies = np.ptp(Y, axis=0) > 0
+        mse = mse / np.where(varies, Y.var(axis=0, ddof=1), 1.0)
+    return np.sqrt(mse.mean(axis=-1))
+
+
+def geometric_sizes(least: int, most: int, n: int = 30) -> np.ndarray:
+    """Return at most `n` numbers of channels from `least` to `most`, evenly apart in ratio."""
+    return np.unique(np.geomspace(least, most, n).round().astype(np.int64))
+
+
+def path_rmsecv(
+    X: np.ndarray,
+    Y: np.ndarray,
+    splits: Splits,
+    order: np.ndarray,
+    sizes: np.ndarray,
+    n_components: int,
+    sample_weight: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the RMSECV of PLS on the first k channels of `order`, for each k of `sizes`.
+
+    A model has `n_components`, but no more than it has channels, nor than the smallest
+    training set has samples of positive weight less one.
+
+    Parameters
+    ----------
+    X : (n, p) C-contiguous float64
+    Y : (n, m) float64
+    splits : Splits
+        A partition of the samples.
+    order : (q,) int
+        Channels, the first to be taken first.
+    sizes : (n_sizes,) int
+        Ascending, from 1 to q.
+    n_components : int
+    sample_weight : (n,) float64, optional
+
+    Returns
+    -------
+    rmsecv : (n_sizes,)
+    """
+    used = np.ones(len(X)) if sample_weight is None else sample_weight
+    smallest = min(np.count_nonzero(used[train]) for train, _ in splits)
+    most = max(1, min(n_components, smallest - 1))
+    rmsecv = np.empty(len(sizes))
+    with kernels.one_blas_thread():
+        for i, (size, K) in enumerate(zip(sizes, _grams(X, order, sizes), strict=True)):
+            channels = np.take(X, order[:size], axis=1)
+            predictions, _ = predict_folds(channels, Y, splits, min(most, size), sample_weight, K=K)
+            rmsecv[i] = pooled_rmse((predictions[-1] - Y) ** 2, Y)
+    return rmsecv
+
+
+def _grams(
+    X: np.ndarray, order: np.ndarray, sizes: np.ndarray
+) -> Iterator[np.ndarray] | list[None]:
+    """Return the Gram matrix of each size, or None for each where they would cost more."""
+    if len(X) >= sizes[-1]:
+        return [None] * len(sizes)
+    return kernels.nested_grams(X - X.mean(axis=0), order, sizes)
