@@ -8,10 +8,12 @@ from spectral_fast import kernels
 from spectral_fast._folds import Splits
 from spectral_fast.cross_decomposition._cross_val import predict_folds
 
-__all__ = ["geometric_sizes", "path_rmsecv", "pooled_rmse"]
+__all__ = ["geometric_sizes", "most_components", "path_grams", "path_rmsecv", "pooled_rmse"]
 
 
-def pooled_rmse(squared_errors: np.ndarray, Y: np.ndarray) -> np.ndarray:
+def pooled_rmse(
+    squared_errors: np.ndarray, Y: np.ndarray, sample_weight: np.ndarray | None = None
+) -> np.ndarray:
     """Return the root mean squared errors, pooled over samples and targets.
 
     One target: in its unit. Several: relative, √(mean over the targets of MSE / variance),
@@ -22,12 +24,14 @@ def pooled_rmse(squared_errors: np.ndarray, Y: np.ndarray) -> np.ndarray:
     squared_errors : (..., n, m)
     Y : (n', m)
         Targets of all samples.
+    sample_weight : (n,) float64, optional
+        Weights of the errors.
 
     Returns
     -------
     rmse : (...)
     """
-    mse = squared_errors.mean(axis=-2)
+    mse = np.average(squared_errors, axis=-2, weights=sample_weight)
     if Y.shape[1] > 1:
         varies = np.ptp(Y, axis=0) > 0
         mse = mse / np.where(varies, Y.var(axis=0, ddof=1), 1.0)
@@ -37,6 +41,15 @@ def pooled_rmse(squared_errors: np.ndarray, Y: np.ndarray) -> np.ndarray:
 def geometric_sizes(least: int, most: int, n: int = 30) -> np.ndarray:
     """Return at most `n` numbers of channels from `least` to `most`, evenly apart in ratio."""
     return np.unique(np.geomspace(least, most, n).round().astype(np.int64))
+
+
+def most_components(splits: Splits, sample_weight: np.ndarray | None = None) -> int:
+    """Return how many components every training set can have: its samples less one."""
+    if sample_weight is None:
+        smallest = min(len(train) for train, _ in splits)
+    else:
+        smallest = min(np.count_nonzero(sample_weight[train]) for train, _ in splits)
+    return max(1, smallest - 1)
 
 
 def path_rmsecv(
@@ -70,19 +83,17 @@ def path_rmsecv(
     -------
     rmsecv : (n_sizes,)
     """
-    used = np.ones(len(X)) if sample_weight is None else sample_weight
-    smallest = min(np.count_nonzero(used[train]) for train, _ in splits)
-    most = max(1, min(n_components, smallest - 1))
+    most = min(n_components, most_components(splits, sample_weight))
     rmsecv = np.empty(len(sizes))
     with kernels.one_blas_thread():
-        for i, (size, K) in enumerate(zip(sizes, _grams(X, order, sizes), strict=True)):
+        for i, (size, K) in enumerate(zip(sizes, path_grams(X, order, sizes), strict=True)):
             channels = np.take(X, order[:size], axis=1)
             predictions, _ = predict_folds(channels, Y, splits, min(most, size), sample_weight, K=K)
-            rmsecv[i] = pooled_rmse((predictions[-1] - Y) ** 2, Y)
+            rmsecv[i] = pooled_rmse((predictions[-1] - Y) ** 2, Y, sample_weight)
     return rmsecv
 
 
-def _grams(
+def path_grams(
     X: np.ndarray, order: np.ndarray, sizes: np.ndarray
 ) -> Iterator[np.ndarray] | list[None]:
     """Return the Gram matrix of each size, or None for each where they would cost more."""
