@@ -275,14 +275,14 @@ def _start(X, Y, weights, base, test_rows, n_components):
     p, m = X.shape[1], Y.shape[1]
     n_folds, A = len(weights), n_components
     total = weights.sum(axis=1)
-    x_mean = weights @ X / total[:, np.newaxis]
     y_mean = weights @ Y / total[:, np.newaxis]
-    W = np.empty((n_folds, m, p))
-    left = np.zeros(n_folds)
-    for c in range(m):
-        residual = weights * (Y[:, c] - y_mean[:, c : c + 1])
-        W[:, c] = residual @ X  # centring X changes nothing: the residuals sum to zero
-        left += (residual * (Y[:, c] - y_mean[:, c : c + 1])).sum(axis=1)
+    # Centring X changes nothing in the products: the residuals sum to zero.
+    residuals = Y.T - y_mean[:, :, np.newaxis]
+    weighted = weights[:, np.newaxis] * residuals
+    left = (weighted * residuals).sum(axis=(1, 2))
+    products = np.concatenate([weights, weighted.reshape(-1, len(X))]) @ X
+    x_mean = products[:n_folds] / total[:, np.newaxis]
+    W = products[n_folds:]
     difference = base - weights
     changed_fold, changed_rows = np.nonzero(difference)
     return _Folds(
@@ -296,7 +296,7 @@ def _start(X, Y, weights, base, test_rows, n_components):
         changed_start=np.searchsorted(changed_fold, np.arange(n_folds + 1)),
         test_rows=np.concatenate(test_rows).astype(np.int64),
         test_start=np.cumsum([0, *map(len, test_rows)]),
-        W=W.reshape(-1, p),
+        W=W,
         Z=np.empty((n_folds * m, p)),
         w=np.empty((n_folds, m, p)),
         R=np.empty((n_folds, A, p)),
@@ -336,12 +336,12 @@ def pls_covariance(C, X, Y, weights, base, test_rows, n_components, *, max_iter=
     FoldFits
         The coefficients act on the channels of centred spectra.
     """
-    spread = float(base @ np.einsum("ij,ij->i", X, X))
     if C.ndim == 2:
         C = C[np.newaxis]
         folds = _start(X, Y, weights, base, test_rows, n_components)
     else:
         folds = _start(X, Y, weights, weights, test_rows, n_components)
+    spread = float(np.trace(C, axis1=1, axis2=2).max())
     _fit(C, n_components, spread, max_iter, float(tol), *folds)
     return FoldFits(folds.predictions, folds.coefficients, folds.n_found, folds.noise)
 
@@ -373,7 +373,7 @@ def fold_covariances(X, weights):
         part = X[rows]
         if not (left_out[fold, rows] == 1.0).all():
             part *= np.sqrt(left_out[fold, rows])[:, np.newaxis]
-        covariances[fold] = part.T @ part
+        np.matmul(part.T, part, out=covariances[fold])
 
     with one_blas_thread(), ThreadPoolExecutor(get_num_threads()) as threads:
         list(threads.map(multiply, range(n_folds)))
