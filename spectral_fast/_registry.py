@@ -38,6 +38,20 @@ METHODS = (
         "methods.md#plsregressioncv",
     ),
     Method("spectral_fast.cross_decomposition.PLSDA", None, "plsda.plsda", "methods.md#plsda"),
+    Method("spectral_fast.feature_selection.VIP", None, "importance.vip", "selection.md#vip"),
+    Method(
+        "spectral_fast.feature_selection.CoefficientMagnitude",
+        None,
+        "importance.coefficient_magnitude",
+        "selection.md#coefficientmagnitude",
+    ),
+    Method(
+        "spectral_fast.feature_selection.SelectivityRatio",
+        None,
+        "importance.selectivity_ratio",
+        "selection.md#selectivityratio",
+    ),
+    Method("spectral_fast.feature_selection.CovSel", None, "covsel.covsel", "selection.md#covsel"),
     Method(
         "spectral_fast.model_selection.SpectralSearchCV",
         None,

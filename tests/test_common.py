@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[1]
 
 #: Constructor arguments that suit the checks' data: few samples, sometimes a single channel.
 ARGUMENTS = {
+    "CovSel": {"n_features_to_select": 1},
     "SavitzkyGolay": {"window_length": 1, "polyorder": 0},
+    "SelectivityRatio": {"threshold": 0.1},
     "SpectralSearchCV": {
         "models": {"pls": {"n_components": [1]}},
         "preprocessing": ("raw",),

@@ -1,3 +1,6 @@
 """Selection of the channels that predict a property."""
 
-__all__: list[str] = []
+from spectral_fast.feature_selection._covsel import CovSel
+from spectral_fast.feature_selection._importance import VIP, CoefficientMagnitude, SelectivityRatio
+
+__all__ = ["VIP", "CoefficientMagnitude", "CovSel", "SelectivityRatio"]

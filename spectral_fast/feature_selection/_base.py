@@ -176,10 +176,20 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
     weights = check_array(
         sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
     )
+    if weights.ndim != 1:
+        raise ValueError(
+            f"`sample_weight` must have one dimension; got shape {weights.shape}. "
+            "Pass one number for each sample."
+        )
     check_consistent_length(X, weights)
     if (weights < 0).any():
         raise ValueError(
             f"`sample_weight` must not be negative; got {weights.min():g}. "
             "Use 0 to leave a sample out."
+        )
+    if np.count_nonzero(weights) < 2:
+        raise ValueError(
+            "`sample_weight` must be above zero for at least two samples; it is for "
+            f"{np.count_nonzero(weights)}. Give more samples weight."
         )
     return weights

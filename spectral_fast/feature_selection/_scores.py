@@ -8,7 +8,14 @@ from spectral_fast import kernels
 from spectral_fast._folds import Splits
 from spectral_fast.cross_decomposition._cross_val import predict_folds
 
-__all__ = ["geometric_sizes", "most_components", "path_grams", "path_rmsecv", "pooled_rmse"]
+__all__ = [
+    "geometric_sizes",
+    "most_components",
+    "path_grams",
+    "path_rmsecv",
+    "pooled_rmse",
+    "target_scales",
+]
 
 
 def pooled_rmse(
@@ -38,6 +45,28 @@ def pooled_rmse(
     return np.sqrt(mse.mean(axis=-1))
 
 
+def target_scales(Y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return what makes several targets comparable by division: 1 for one, or a constant one.
+
+    Parameters
+    ----------
+    Y : (n, m)
+    weights : (n,)
+        Of the samples.
+
+    Returns
+    -------
+    scales : (m,)
+        Else the standard deviation (ddof=0).
+    """
+    used = Y[weights > 0]
+    if Y.shape[1] == 1:
+        return np.ones(Y.shape[1])
+    deviations = Y - np.average(Y, axis=0, weights=weights)
+    sd = np.sqrt(np.average(deviations**2, axis=0, weights=weights))
+    return np.where(np.ptp(used, axis=0) > 0, sd, 1.0)
+
+
 def geometric_sizes(least: int, most: int, n: int = 30) -> np.ndarray:
     """Return at most `n` numbers of channels from `least` to `most`, evenly apart in ratio."""
     return np.unique(np.geomspace(least, most, n).round().astype(np.int64))
@@ -48,7 +77,7 @@ def most_components(splits: Splits, sample_weight: np.ndarray | None = None) -> 
     if sample_weight is None:
         smallest = min(len(train) for train, _ in splits)
     else:
-        smallest = min(np.count_nonzero(sample_weight[train]) for train, _ in splits)
+        smallest = min(int(np.count_nonzero(sample_weight[train])) for train, _ in splits)
     return max(1, smallest - 1)
 
 
