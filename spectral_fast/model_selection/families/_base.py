@@ -1,0 +1,122 @@
+"""What a family is: how the candidates that differ only in their parameters are answered."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.base import clone
+
+from spectral_fast import kernels
+from spectral_fast._folds import Splits
+
+__all__ = ["Family", "Matrix", "Settings", "made", "outputs"]
+
+#: The parameters that tell one candidate of an estimator from the others.
+Settings = Sequence[dict[str, Any]]
+
+
+class Matrix:
+    """Spectra as a model sees them, and the folds to cross-validate it on.
+
+    What several families need of the spectra is computed once, on demand.
+
+    Parameters
+    ----------
+    X : (n, p) C-contiguous float64
+        All samples, after preprocessing and selection; read-only.
+    y : (n,) or (n, m) float64, or (n,) int
+        Reference values; for a classification the number of each sample's class.
+    splits : Splits
+        Training and held-out rows of each fold that `X` is good for.
+    n_classes : int
+        0 for a regression.
+    """
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, splits: Splits, n_classes: int = 0):
+        self.X = X
+        self.y = y
+        self.splits = splits
+        self.n_classes = n_classes
+
+    @property
+    def Y(self) -> np.ndarray:
+        """The targets as columns."""
+        return self.y.reshape(len(self.y), -1)
+
+    @cached_property
+    def centred(self) -> np.ndarray:
+        """The spectra less their mean."""
+        return self.X - self.X.mean(axis=0)
+
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """Gram matrix of the centred spectra, (n, n)."""
+        return kernels.gram(self.centred)
+
+    @cached_property
+    def squared_distances(self) -> np.ndarray:
+        """Squared distances between all spectra, (n, n)."""
+        return kernels.squared_distances(self.gram)
+
+    @cached_property
+    def leaves_out(self) -> bool:
+        """Whether each fold trains on all samples that it does not hold out, once."""
+        everything = np.arange(len(self.y))
+        return all(
+            np.array_equal(np.sort(np.concatenate([train, test])), everything)
+            for train, test in self.splits
+        )
+
+    @cached_property
+    def is_partition(self) -> bool:
+        """Whether the folds hold out every sample exactly once."""
+        held_out = np.concatenate([test for _, test in self.splits])
+        return np.array_equal(np.sort(held_out), np.arange(len(self.y)))
+
+
+class Family(Protocol):
+    """How the candidates of one estimator are answered on one matrix.
+
+    The answers equal those of a fit for each candidate and fold by itself.
+    """
+
+    #: Whether one call answers all folds of a matrix; otherwise each fold is a task.
+    takes_all_folds: bool
+
+    def handles(self, estimator: Any) -> bool:
+        """Return whether this family knows `estimator`: its type, and its fixed parameters."""
+
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
+        """Return the candidates that are answered together, as lists of positions in `settings`.
+
+        One whose parameters the family cannot serve is no member of any list.
+        """
+
+    def predict(self, estimator: Any, settings: Settings, matrix: Matrix) -> list[np.ndarray]:
+        """Return the held-out `outputs` of each candidate of one batch, the folds in order.
+
+        Every array is (number of held-out rows, columns), and has the same columns.
+        """
+
+
+def made(estimator: Any, setting: dict[str, Any]) -> Any:
+    """Return a new estimator with the parameters of a candidate."""
+    return clone(estimator).set_params(**setting)
+
+
+def outputs(model: Any, X: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return what a fitted model says of spectra, a row each.
+
+    A regression gives its predictions, one column a target; a classification the number
+    of the class that it predicts, then its probability for each of the classes, NaN where
+    it has none.
+    """
+    predictions = np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
+    if not n_classes:
+        return predictions
+    probabilities = np.full((len(X), n_classes), np.nan)
+    if hasattr(model, "predict_proba"):
+        probabilities[:] = 0.0
+        probabilities[:, model.classes_.astype(int)] = model.predict_proba(X)
+    return np.hstack([predictions, probabilities])

@@ -1,0 +1,29 @@
+"""Any scikit-learn estimator: a fit for each candidate and fold."""
+
+import numpy as np
+
+from spectral_fast.model_selection.families._base import made, outputs
+
+__all__ = ["GenericFamily"]
+
+
+class GenericFamily:
+    """A fit for each candidate and fold, for any estimator."""
+
+    takes_all_folds = False
+
+    def handles(self, estimator):
+        return True
+
+    def batches(self, estimator, settings):
+        return [[position] for position in range(len(settings))]
+
+    def predict(self, estimator, settings, matrix):
+        answers = []
+        for setting in settings:
+            parts = []
+            for train, test in matrix.splits:
+                model = made(estimator, setting).fit(matrix.X[train], matrix.y[train])
+                parts.append(outputs(model, matrix.X[test], matrix.n_classes))
+            answers.append(np.concatenate(parts))
+        return answers
