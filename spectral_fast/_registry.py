@@ -53,6 +53,18 @@ METHODS = (
     ),
     Method("spectral_fast.feature_selection.CovSel", None, "covsel.covsel", "selection.md#covsel"),
     Method(
+        "spectral_fast.feature_selection.UVE",
+        "coefficient_reliability",
+        "uve.uve",
+        "selection.md#uve",
+    ),
+    Method(
+        "spectral_fast.feature_selection.MCUVE",
+        "coefficient_reliability",
+        "uve.mcuve",
+        "selection.md#mcuve",
+    ),
+    Method(
         "spectral_fast.model_selection.SpectralSearchCV",
         None,
         "search.search",

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 #: Constructor arguments that suit the checks' data: few samples, sometimes a single channel.
 ARGUMENTS = {
+    "MCUVE": {"n_resamples": 10, "n_features_to_select": 1},
     "CovSel": {"n_features_to_select": 1},
     "SavitzkyGolay": {"window_length": 1, "polyorder": 0},
     "SelectivityRatio": {"threshold": 0.1},

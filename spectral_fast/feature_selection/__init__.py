@@ -2,5 +2,6 @@
 
 from spectral_fast.feature_selection._covsel import CovSel
 from spectral_fast.feature_selection._importance import VIP, CoefficientMagnitude, SelectivityRatio
+from spectral_fast.feature_selection._uve import MCUVE, UVE
 
-__all__ = ["VIP", "CoefficientMagnitude", "CovSel", "SelectivityRatio"]
+__all__ = ["MCUVE", "UVE", "VIP", "CoefficientMagnitude", "CovSel", "SelectivityRatio"]

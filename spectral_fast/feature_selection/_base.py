@@ -9,8 +9,10 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from spectral_fast._folds import check_partition, split
 from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite
+from spectral_fast.feature_selection._scores import geometric_sizes, path_rmsecv
 
 __all__ = ["ChannelSelector", "check_sample_weight"]
 
@@ -135,6 +137,27 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
                 f"`{name}` must be from 1 to n_features={self.n_features_in_}; got {count}. "
                 f"Use {self.n_features_in_} or fewer, or pass wider spectra."
             )
+
+    def _best_size(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        order: np.ndarray,
+        groups: Any,
+        sample_weight: np.ndarray | None,
+    ) -> int:
+        """Return how many channels, the first ones of `order`, have the least RMSECV of PLS.
+
+        Sets `sizes_` and `rmsecv_`. The subclass has the parameters `n_components`, `cv` and
+        `random_state`.
+        """
+        splits = split(self.cv, X, Y, groups, self.random_state)
+        check_partition(splits, len(X))
+        self.sizes_ = geometric_sizes(1, X.shape[1])
+        self.rmsecv_ = path_rmsecv(
+            X, Y, splits, order, self.sizes_, self.n_components, sample_weight
+        )
+        return int(self.sizes_[self.rmsecv_.argmin()])
 
     def _set(
         self,

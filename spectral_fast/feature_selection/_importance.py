@@ -11,11 +11,10 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from spectral_fast import kernels
-from spectral_fast._folds import check_partition, split
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.cross_decomposition._cross_val import fit_resamples
 from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
-from spectral_fast.feature_selection._scores import geometric_sizes, path_rmsecv, target_scales
+from spectral_fast.feature_selection._scores import target_scales
 
 __all__ = ["VIP", "CoefficientMagnitude", "SelectivityRatio"]
 
@@ -118,15 +117,6 @@ class _ImportanceSelector(ChannelSelector):
                 stacklevel=5,  # the caller of fit, beyond its decorator
             )
         return selected
-
-    def _best_size(self, X, Y, order, groups, sample_weight):
-        splits = split(self.cv, X, Y, groups, self.random_state)
-        check_partition(splits, len(X))
-        self.sizes_ = geometric_sizes(1, X.shape[1])
-        self.rmsecv_ = path_rmsecv(
-            X, Y, splits, order, self.sizes_, self.n_components, sample_weight
-        )
-        return self.sizes_[self.rmsecv_.argmin()]
 
 
 class VIP(_ImportanceSelector):

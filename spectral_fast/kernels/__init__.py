@@ -33,6 +33,7 @@ from spectral_fast.kernels.ridge import (
 )
 from spectral_fast.kernels.savgol import savgol
 from spectral_fast.kernels.scatter import msc, snv
+from spectral_fast.kernels.stability import coefficient_reliability
 
 __all__ = [
     "FoldFits",
@@ -40,6 +41,7 @@ __all__ = [
     "RidgeStatus",
     "centre_gram",
     "channel_variances",
+    "coefficient_reliability",
     "covariance",
     "cross_squared_distances",
     "fold_covariances",

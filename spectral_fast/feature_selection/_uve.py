@@ -1,0 +1,409 @@
+"""Elimination of channels whose regression coefficients are not stable."""
+
+import warnings
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from spectral_fast import kernels
+from spectral_fast._folds import split
+from spectral_fast.cross_decomposition._cross_val import fit_resamples
+from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
+
+__all__ = ["MCUVE", "UVE"]
+
+
+class UVE(ChannelSelector):
+    """Uninformative variable elimination: channels more reliable than noise.
+
+    Channels of noise are appended to X, PLS is fitted to the training set of every
+    fold, and a channel is kept if its coefficient varies less between these models,
+    beside its size, than those of the noise do.
+
+    Parameters
+    ----------
+    n_components : int, default=5
+        Latent variables of PLS; no more are than there are channels, samples less one
+        in the smallest training set, or components that all samples together give.
+    cv : "loo", int, cross-validation splitter or iterable of splits, default="loo"
+        The training sets: ``"loo"`` leaves out one sample at a time; an int is a
+        number of folds of samples shuffled by `random_state`. They need not be a
+        partition: a ``ShuffleSplit`` will do.
+    noise : float, default=1e-10
+        Size of the noise, relative to the root of the channels' mean variance. Small
+        noise leaves the models as they are; with 1 and more it disturbs them.
+    n_noise : int, default=None
+        Number of noise channels; None means as many as X has.
+    cutoff : "max" or float, default="max"
+        What a channel must exceed: the most reliable noise channel, or the noise
+        channel that this share of them, above 0 and up to 1, does not exceed.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the noise, and of the folds for an int `cv`.
+
+    Attributes
+    ----------
+    reliability_ : ndarray of shape (n_features_in_,) or (n_targets, n_features_in_)
+        cⱼ of each channel, signed.
+    noise_reliability_ : ndarray of shape (n_noise,) or (n_targets, n_noise)
+        cⱼ of each noise channel.
+    cutoff_ : float
+        What the magnitude of cⱼ must exceed.
+    n_components_ : int
+        Latent variables of the models.
+    support_ : ndarray of shape (n_features_in_,), dtype bool
+        Which channels are selected.
+    scores_ : ndarray of shape (n_features_in_,)
+        Magnitude of cⱼ, of several targets the largest.
+    ranking_ : ndarray of shape (n_features_in_,)
+        1 for the most reliable channel, 2 for the second, and so on.
+    n_features_ : int
+        Number of selected channels.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
+
+    See Also
+    --------
+    MCUVE : Resamples instead of folds, and the number of channels by cross-validation.
+    UVESPA : Goes on with the successive projections algorithm.
+
+    Notes
+    -----
+    With the coefficients bⱼ of all training sets, cⱼ = mean(bⱼ) / sd(bⱼ), the standard
+    deviation with one degree of freedom less than there are sets. Of several targets the
+    one with the largest magnitude counts, for channels and noise alike. X is centred in
+    each training set, and not scaled.
+
+    The noise is uniform between 0 and `noise` times the root of the channels' mean
+    variance.
+
+    *Differs from the paper*: the size of the noise is relative to that of X, so that the
+    unit of X does not matter; other training sets than leave-one-out, other cutoffs than
+    the largest and several targets are possible.
+
+    References
+    ----------
+    Centner, V., Massart, D. L., de Noord, O. E., de Jong, S., Vandeginste, B. M. &
+    Sterna, C. (1996). Elimination of uninformative variables for multivariate
+    calibration. Analytical Chemistry 68, 3851-3858. https://doi.org/10.1021/ac960321m
+
+    Examples
+    --------
+    >>> from spectral_fast.datasets import load_gasoline
+    >>> from spectral_fast.feature_selection import UVE
+    >>> X, octane = load_gasoline(return_X_y=True)
+    >>> uve = UVE(n_components=3).fit(X, octane)
+    >>> uve.transform(X).shape
+    (60, 111)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "cv": [StrOptions({"loo"}), "cv_object"],
+        "noise": [Interval(Real, 0, None, closed="neither")],
+        "n_noise": [Interval(Integral, 1, None, closed="left"), None],
+        "cutoff": [StrOptions({"max"}), Interval(Real, 0, 1, closed="right")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_components=5,
+        *,
+        cv="loo",
+        noise=1e-10,
+        n_noise=None,
+        cutoff="max",
+        random_state=0,
+    ):
+        self.n_components = n_components
+        self.cv = cv
+        self.noise = noise
+        self.n_noise = n_noise
+        self.cutoff = cutoff
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Select channels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Reference values, in the target's unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in the models.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to the splitter, so that samples of a group stay together.
+
+        Returns
+        -------
+        self : object
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If X or y holds NaN or infinity, `cv` gives fewer than two folds, or one of
+            them fewer than two samples of positive weight to train on.
+
+        Warns
+        -----
+        UserWarning
+            If no channel exceeds the cutoff. None is selected then.
+        """
+        X, Y = self._validate(X, y)
+        sample_weight = check_sample_weight(sample_weight, X)
+        weights = self._training_sets(X, Y, groups)
+        if sample_weight is not None:
+            weights = weights * sample_weight
+
+        everyone = np.ones((1, len(X))) if sample_weight is None else sample_weight[np.newaxis]
+        self.n_components_ = _n_components(self.n_components, X, weights)
+        # Beyond what X gives, the models would describe the noise.
+        with kernels.one_blas_thread():
+            _, n_found = fit_resamples(X, Y, everyone, self.n_components_)
+        self.n_components_ = max(1, int(n_found[0]))
+
+        n, p = X.shape
+        noise = check_random_state(self.random_state).random_sample((n, self.n_noise or p))
+        noise *= self.noise * np.sqrt(X.var(axis=0).mean())
+        c = _reliability(np.hstack([X, noise]), Y, weights, self.n_components_)
+        self.reliability_, self.noise_reliability_ = np.split(_as_targets(c), [p], axis=-1)
+        strengths = _strengths(c)
+        share = 1.0 if self.cutoff == "max" else self.cutoff
+        self.cutoff_ = float(np.quantile(strengths[p:], share, method="inverted_cdf"))
+        scores = strengths[:p]
+        if not (scores > self.cutoff_).any():
+            warnings.warn(
+                "No channel is selected: the largest |mean / sd| of a channel's coefficients is "
+                f"{scores.max():.3g}, and that of the noise, the cutoff, {self.cutoff_:.3g}. "
+                "Lower `cutoff`, change `n_components`, or check that X has to do with y.",
+                stacklevel=3,  # the caller of the decorated method
+            )
+        self._set(X, scores > self.cutoff_, scores)
+        return self
+
+    def _training_sets(self, X, Y, groups):
+        """Return how often each training set holds each sample."""
+        if isinstance(self.cv, str):
+            return 1.0 - np.eye(len(X))
+        splits = split(self.cv, X, Y, groups, self.random_state)
+        if len(splits) < 2:
+            raise ValueError(
+                "`cv` must give at least 2 folds, since coefficients are compared between them; "
+                f'got {len(splits)}. Use "loo" or more folds.'
+            )
+        return np.stack([np.bincount(train, minlength=len(X)) for train, _ in splits])
+
+
+class MCUVE(ChannelSelector):
+    """Monte-Carlo uninformative variable elimination.
+
+    PLS is fitted to many random parts of the samples; channels rank by how little their
+    coefficient varies between these models, beside its size.
+
+    Parameters
+    ----------
+    n_components : int, default=5
+        Latent variables of PLS; no more are than there are channels, or samples less
+        one in a training set.
+    n_resamples : int, default=500
+        Number of random training sets, from 2 up. More of them leave the first ones as
+        they are.
+    train_size : float, default=0.75
+        Share of the samples in each of them, drawn without replacement.
+    n_features_to_select : int or "cv", default="cv"
+        Number of channels kept; ``"cv"`` takes the one with the least RMSECV of PLS, of
+        equal ones the fewest.
+    cv : int, cross-validation splitter or iterable of splits, default=5
+        For ``n_features_to_select="cv"``; must hold out every sample once. An int is a
+        number of folds of samples shuffled by `random_state`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the training sets, and of the folds for an int `cv`.
+
+    Attributes
+    ----------
+    reliability_ : ndarray of shape (n_features_in_,) or (n_targets, n_features_in_)
+        cⱼ of each channel, signed.
+    n_components_ : int
+        Latent variables of the models.
+    sizes_ : ndarray of shape (n_sizes,)
+        Numbers of channels that were cross-validated, ascending; at most 30 from 1 to
+        all. Only with ``"cv"``.
+    rmsecv_ : ndarray of shape (n_sizes,)
+        RMSECV over all samples with so many channels, in the unit of y; of several
+        targets, the root of the mean of their squares, each divided by its target's
+        variance. Only with ``"cv"``.
+    support_ : ndarray of shape (n_features_in_,), dtype bool
+        Which channels are selected.
+    scores_ : ndarray of shape (n_features_in_,)
+        Magnitude of cⱼ, of several targets the largest.
+    ranking_ : ndarray of shape (n_features_in_,)
+        1 for the most reliable channel, 2 for the second, and so on.
+    n_features_ : int
+        Number of selected channels.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
+
+    See Also
+    --------
+    UVE : Folds instead of resamples, and a comparison with noise.
+
+    Notes
+    -----
+    cⱼ = mean(bⱼ) / sd(bⱼ) over the training sets, the standard deviation with one degree
+    of freedom less than there are sets. X is centred in each of them, and not scaled.
+
+    The ranking comes from all samples, so the RMSECV of the number picked is
+    optimistic.
+
+    *Differs from the paper*: the number of channels is taken from a geometric grid of at
+    most 30, by cross-validation of PLS.
+
+    References
+    ----------
+    Cai, W., Li, Y. & Shao, X. (2008). A variable selection method based on uninformative
+    variable elimination for multivariate calibration of near-infrared spectra.
+    Chemometrics and Intelligent Laboratory Systems 90, 188-194.
+    https://doi.org/10.1016/j.chemolab.2007.10.001
+
+    Examples
+    --------
+    >>> from spectral_fast.datasets import load_gasoline
+    >>> from spectral_fast.feature_selection import MCUVE
+    >>> X, octane = load_gasoline(return_X_y=True)
+    >>> mcuve = MCUVE(n_components=3, n_resamples=100).fit(X, octane)
+    >>> mcuve.n_features_
+    27
+    >>> mcuve.rmsecv_[[mcuve.rmsecv_.argmin(), -1]].round(3)  # and that of all channels
+    array([0.225, 0.259])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_resamples": [Interval(Integral, 2, None, closed="left")],
+        "train_size": [Interval(Real, 0, 1, closed="neither")],
+        "n_features_to_select": [StrOptions({"cv"}), Interval(Integral, 1, None, closed="left")],
+        "cv": ["cv_object"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_components=5,
+        *,
+        n_resamples=500,
+        train_size=0.75,
+        n_features_to_select="cv",
+        cv=5,
+        random_state=0,
+    ):
+        self.n_components = n_components
+        self.n_resamples = n_resamples
+        self.train_size = train_size
+        self.n_features_to_select = n_features_to_select
+        self.cv = cv
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Select channels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Reference values, in the target's unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in the models, and of their errors in the
+            RMSECV. They have no part in the draws.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to the splitter `cv`, so that samples of a group stay together.
+
+        Returns
+        -------
+        self : object
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If X or y holds NaN or infinity, there are fewer channels than
+            `n_features_to_select` or fewer samples than folds, or a training set has
+            fewer than two samples of positive weight, or all samples.
+        """
+        X, Y = self._validate(X, y)
+        sample_weight = check_sample_weight(sample_weight, X)
+        by_cv = isinstance(self.n_features_to_select, str)
+        if not by_cv:
+            self._check_count("n_features_to_select", self.n_features_to_select)
+
+        weights = self._draw(len(X))
+        if sample_weight is not None:
+            weights *= sample_weight
+        self.n_components_ = _n_components(self.n_components, X, weights)
+        c = _reliability(X, Y, weights, self.n_components_)
+        self.reliability_ = _as_targets(c)
+        scores = _strengths(c)
+        order = np.argsort(-scores, kind="stable")
+
+        n_features = self.n_features_to_select
+        if by_cv:
+            n_features = self._best_size(X, Y, order, groups, sample_weight)
+        self._set(X, order[:n_features], scores)
+        return self
+
+    def _draw(self, n_samples):
+        """Return 1 for each sample in each training set, 0 for the others."""
+        n_train = round(self.train_size * n_samples)
+        if not 2 <= n_train < n_samples:
+            raise ValueError(
+                f"`train_size` must leave from 2 to {n_samples - 1} of the {n_samples} samples in "
+                f"a training set; got {self.train_size}, which leaves {n_train}. Use a share such "
+                "as 0.75, or add samples."
+            )
+        shape = self.n_resamples, n_samples
+        numbers = check_random_state(self.random_state).random_sample(shape)
+        largest = np.partition(numbers, n_train - 1, axis=1)[:, n_train - 1]
+        return (numbers <= largest[:, np.newaxis]).astype(np.float64)
+
+
+def _n_components(wanted: int, X: np.ndarray, weights: np.ndarray) -> int:
+    """Return how many components all training sets, the rows of `weights`, have room for."""
+    smallest = int((weights > 0).sum(axis=1).min())
+    return max(1, min(wanted, X.shape[1], smallest - 1))
+
+
+def _reliability(
+    X: np.ndarray, Y: np.ndarray, weights: np.ndarray, n_components: int
+) -> np.ndarray:
+    """Return mean over standard deviation of PLS coefficients, (n_targets, n_features)."""
+    with kernels.one_blas_thread():
+        coef, _ = fit_resamples(X, Y, weights, n_components)
+    c = kernels.coefficient_reliability(coef.reshape(len(coef), -1))
+    return c.reshape(coef.shape[1:])
+
+
+def _strengths(reliability: np.ndarray) -> np.ndarray:
+    """Return how reliable each channel is to the target that it is most reliable to."""
+    return np.abs(reliability).max(axis=0)
+
+
+def _as_targets(reliability: np.ndarray) -> np.ndarray:
+    """Return the row of a single target, or the rows of several."""
+    return reliability[0] if len(reliability) == 1 else reliability
