@@ -65,6 +65,19 @@ METHODS = (
         "selection.md#mcuve",
     ),
     Method(
+        "spectral_fast.feature_selection.IntervalPLS",
+        None,
+        "intervals.interval_pls",
+        "selection.md#intervalpls",
+    ),
+    Method("spectral_fast.feature_selection.CARS", None, "cars.cars", "selection.md#cars"),
+    Method(
+        "spectral_fast.feature_selection.RandomFrog",
+        None,
+        "random_frog.random_frog",
+        "selection.md#randomfrog",
+    ),
+    Method(
         "spectral_fast.model_selection.SpectralSearchCV",
         None,
         "search.search",

@@ -26,15 +26,22 @@ ARGUMENTS = {
     "CovSel": {"n_features_to_select": 1},
     "SavitzkyGolay": {"window_length": 1, "polyorder": 0},
     "SelectivityRatio": {"threshold": 0.1},
+    "IntervalPLS": {"n_intervals": 1, "cv": 2},
+    "CARS": {"cv": 2},
+    "RandomFrog": {"n_iterations": 20, "n_initial": 1, "n_features_to_select": 1, "cv": 2},
     "SpectralSearchCV": {
         "models": {"pls": {"n_components": [1]}},
         "preprocessing": ("raw",),
         "cv": 2,
     },
+    "UVE": {"n_noise": 50, "cutoff": 0.01},  # y of the checks may have nothing to do with X
 }
 
 #: Checks that fail by intention: estimator, check, reason.
 EXPECTED_FAILURES = {
+    "MCUVE": {
+        "check_sample_weight_equivalence_on_dense_data": "training sets are drawn by sample",
+    },
     "SpectralSearchCV": {
         "check_estimators_dtypes": "its integer data hold a constant spectrum, which is refused",
     },

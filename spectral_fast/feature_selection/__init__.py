@@ -1,7 +1,20 @@
 """Selection of the channels that predict a property."""
 
+from spectral_fast.feature_selection._cars import CARS
 from spectral_fast.feature_selection._covsel import CovSel
 from spectral_fast.feature_selection._importance import VIP, CoefficientMagnitude, SelectivityRatio
+from spectral_fast.feature_selection._intervals import IntervalPLS
+from spectral_fast.feature_selection._random_frog import RandomFrog
 from spectral_fast.feature_selection._uve import MCUVE, UVE
 
-__all__ = ["MCUVE", "UVE", "VIP", "CoefficientMagnitude", "CovSel", "SelectivityRatio"]
+__all__ = [
+    "CARS",
+    "MCUVE",
+    "UVE",
+    "VIP",
+    "CoefficientMagnitude",
+    "CovSel",
+    "IntervalPLS",
+    "RandomFrog",
+    "SelectivityRatio",
+]
