@@ -188,7 +188,16 @@ def test_a_foreign_import_is_found():
 @pytest.mark.parametrize("path", sources(TWINS), ids=lambda path: path.stem)
 def test_twins_are_independent_of_the_package(path):
     # these are defined as loops over scikit-learn's estimators
-    of_estimators = path.stem in ("importance", "search", "pls_cv", "plsda", "uve", "cars", "intervals", "random_frog")
+    of_estimators = path.stem in (
+        "importance",
+        "search",
+        "pls_cv",
+        "plsda",
+        "uve",
+        "cars",
+        "intervals",
+        "random_frog",
+    )
     allowed = {"numpy", "scipy", "tests"} | ({"sklearn"} if of_estimators else set())
     assert foreign_imports(read(path), allowed) == []
 
