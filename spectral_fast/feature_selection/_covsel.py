@@ -63,6 +63,12 @@ class CovSel(ChannelSelector):
         Their RMSECV, in the unit of y; for several targets the root mean of the
         squared RMSECV relative to the targets' variances. The channels were ranked on
         all samples, so it is optimistic.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
 
     Notes
     -----
@@ -138,21 +144,12 @@ class CovSel(ChannelSelector):
         """
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
-        weights = np.ones(len(X)) if sample_weight is None else sample_weight
         if self.n_features_to_select == "cv":
-            splits = split(self.cv, X, Y, groups, self.random_state)
-            check_partition(splits, len(X))
-            most = min(X.shape[1], most_components(splits, sample_weight), _MOST)
-            order, strengths = _chain(X, Y, weights, most)
-            self.sizes_ = np.arange(1, len(order) + 1)
-            self.rmsecv_ = path_rmsecv(
-                X, Y, splits, order, self.sizes_, self.n_components or len(order), sample_weight
-            )
-            count = self.rmsecv_.argmin() + 1 if len(order) else 0
+            order, strengths, count = self._cross_validate(X, Y, groups, sample_weight)
         else:
             count = self.n_features_to_select
             self._check_count("n_features_to_select", count)
-            order, strengths = _chain(X, Y, weights, count)
+            order, strengths = _chain(X, Y, sample_weight, count)
         if len(order) < max(count, 1):
             warnings.warn(
                 f"Only {len(order)} channels are selected, as no other covaries with what they "
@@ -195,10 +192,25 @@ class CovSel(ChannelSelector):
             )
         return super().subset(n_features)
 
+    def _cross_validate(self, X, Y, groups, sample_weight):
+        """Return the order, the squared covariances, and the best number of channels."""
+        splits = split(self.cv, X, Y, groups, self.random_state)
+        check_partition(splits, len(X))
+        most = min(X.shape[1], most_components(splits, sample_weight), _MOST)
+        order, strengths = _chain(X, Y, sample_weight, most)
+        self.sizes_ = np.arange(1, len(order) + 1)
+        if not len(order):
+            self.rmsecv_ = np.empty(0)
+            return order, strengths, 0
+        n_components = self.n_components or len(order)
+        self.rmsecv_ = path_rmsecv(X, Y, splits, order, self.sizes_, n_components, sample_weight)
+        return order, strengths, self.sizes_[self.rmsecv_.argmin()]
 
-def _chain(X, Y, weights, length):
+
+def _chain(X, Y, sample_weight, length):
     """Return up to `length` channels in the order of selection, and their squared covariances."""
     n, p = X.shape
+    weights = np.ones(n) if sample_weight is None else sample_weight
     total = weights.sum()
     root = np.sqrt(weights)[:, np.newaxis]
     X_centred = root * (X - weights @ X / total)

@@ -18,6 +18,10 @@ from spectral_fast.feature_selection._scores import target_scales
 
 __all__ = ["VIP", "CoefficientMagnitude", "SelectivityRatio"]
 
+#: Relative amount by which rounding may take an importance below the threshold that it equals,
+#: as the VIP of a single channel equals 1.
+_ROUNDING = 1e-12
+
 
 class _ImportanceSelector(ChannelSelector):
     """Selects the channels with the largest importance in a PLS model of all channels.
@@ -108,7 +112,7 @@ class _ImportanceSelector(ChannelSelector):
 
     def _above_threshold(self, importances, n_samples):
         least = self._least_importance(importances, n_samples)
-        selected = (importances >= least) & (importances > 0)
+        selected = (importances >= (1 - _ROUNDING) * least) & (importances > 0)
         if not selected.any():
             warnings.warn(
                 "No channel is selected: the largest importance is "
@@ -161,6 +165,12 @@ class VIP(_ImportanceSelector):
         Their RMSECV, in the unit of y; for several targets the root mean of the
         squared RMSECV relative to the targets' variances. The channels were ranked on
         all samples, so it is optimistic.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
 
     Notes
     -----
@@ -232,6 +242,12 @@ class CoefficientMagnitude(_ImportanceSelector):
         Numbers of channels that were cross-validated; only with ``"cv"``.
     rmsecv_ : ndarray of shape (n_sizes,)
         Their RMSECV, as in :class:`VIP`.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
 
     Notes
     -----
@@ -342,6 +358,12 @@ class SelectivityRatio(_ImportanceSelector):
         Numbers of channels that were cross-validated; only with ``"cv"``.
     rmsecv_ : ndarray of shape (n_sizes,)
         Their RMSECV, as in :class:`VIP`.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
 
     Notes
     -----

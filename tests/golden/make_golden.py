@@ -1,9 +1,10 @@
 """Write the golden files: what scikit-learn, scipy and NumPy give on parts of the bundled spectra.
 
-Run as ``python tests/golden/make_golden.py`` from the root of the repository. Each file
+Run as ``python -m tests.golden.make_golden`` from the root of the repository. Each file
 holds its inputs, its outputs and, as ``about``, the seed and versions it was made with.
 """
 
+import json
 import platform
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import scipy
 import sklearn
 from scipy.signal import savgol_filter
 from sklearn.cross_decomposition import PLSRegression
+from sklearn.model_selection import KFold
+
+from tests.reference import covsel as covsel_twin
+from tests.reference import importance as importance_twin
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "spectral_fast" / "datasets" / "data"
@@ -39,13 +44,23 @@ def table(name, n_targets):
     return values[:, n_targets:], values[:, :n_targets]
 
 
-def save(name, **arrays):
-    """Write one file, with what it was made from."""
-    about = (
+def about():
+    """Return what a file is made with."""
+    return (
         f"seed {SEED}; numpy {np.__version__}; scipy {scipy.__version__}; "
         f"scikit-learn {sklearn.__version__}; python {platform.python_version()}"
     )
-    np.savez_compressed(HERE / f"{name}.npz", about=about, **arrays)
+
+
+def save(name, **arrays):
+    """Write one file of arrays, with what it was made with."""
+    np.savez_compressed(HERE / f"{name}.npz", about=about(), **arrays)
+
+
+def save_numbers(name, **numbers):
+    """Write one file of a few numbers, with what it was made with."""
+    text = json.dumps({"about": about(), **numbers}, indent=1)
+    (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def pls(name, X, Y):
@@ -77,6 +92,50 @@ def rows(name, X):
     save(name, **arrays)
 
 
+def selection_data():
+    """Return the spectra and the target (fat, octane) that the selectors are compared on."""
+    tecator, contents = table("tecator.csv", 3)
+    gasoline, octane = table("gasoline.csv", 1)
+    return {"tecator": (tecator, contents[:, 1:2]), "gasoline": (gasoline, octane)}
+
+
+def selection_folds(X):
+    """Return the folds that the selectors are cross-validated with."""
+    return list(KFold(5, shuffle=True, random_state=0).split(X))
+
+
+def importance():
+    """Rank the channels by a PLS model of five components; RMSECV of the best of them."""
+    twins = {
+        "VIP": importance_twin.vip,
+        "CoefficientMagnitude": importance_twin.coefficient_magnitude,
+        "SelectivityRatio": importance_twin.selectivity_ratio,
+    }
+    numbers = {}
+    for data, (X, Y) in selection_data().items():
+        sizes = np.unique(np.geomspace(1, X.shape[1], 30).round().astype(int))
+        for label, twin in twins.items():
+            importances, selected = twin(X, Y, 5)
+            order = np.argsort(-importances, kind="stable")
+            rmsecv = importance_twin.rmsecv(X, Y, order, sizes, 5, selection_folds(X))
+            numbers[f"{data}/{label}"] = {
+                "selected": selected.tolist(),
+                "sizes": sizes.tolist(),
+                "rmsecv": rmsecv.tolist(),
+            }
+    save_numbers("importance", **numbers)
+
+
+def covsel():
+    """Choose 30 channels by their covariance; RMSECV of linear regression on the first of them."""
+    numbers = {}
+    for data, (X, Y) in selection_data().items():
+        order, _ = covsel_twin.covsel(X, Y, 30)
+        rmsecv = covsel_twin.rmsecv(X, Y, order, selection_folds(X))
+        numbers[data] = {"order": order.tolist(), "rmsecv": rmsecv.tolist()}
+    save_numbers("covsel", **numbers)
+
+
 def main():
     """Write every file."""
     tecator, contents = table("tecator.csv", 3)
@@ -86,6 +145,8 @@ def main():
     pls("pls_gasoline", gasoline[::4, ::10], octane[::4])
     rows("rows_tecator", tecator[::36, ::5])
     rows("rows_gasoline", gasoline[::10, ::10])
+    importance()
+    covsel()
 
 
 if __name__ == "__main__":
