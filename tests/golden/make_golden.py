@@ -13,10 +13,11 @@ import scipy
 import sklearn
 from scipy.signal import savgol_filter
 from sklearn.cross_decomposition import PLSRegression
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, LeaveOneOut
 
 from tests.reference import covsel as covsel_twin
 from tests.reference import importance as importance_twin
+from tests.reference import uve as uve_twin
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "spectral_fast" / "datasets" / "data"
@@ -136,6 +137,25 @@ def covsel():
     save_numbers("covsel", **numbers)
 
 
+def uve():
+    """Compare coefficients with those of noise, and over random training sets, by twins."""
+    numbers = {}
+    for data, (X, Y) in selection_data().items():
+        cv = KFold(10) if data == "tecator" else LeaveOneOut()
+        selected, _, _, cutoff = uve_twin.uve(X, Y, [train for train, _ in cv.split(X)], 5)
+        numbers[f"{data}/UVE"] = {"selected": selected, "cutoff": cutoff}
+        n, p = X.shape
+        sizes = np.unique(np.geomspace(1, p, 30).round().astype(int))
+        draws = uve_twin.draws(n, 50, round(0.75 * n))
+        _, order, rmsecv = uve_twin.mcuve(X, Y, draws, 5, sizes, selection_folds(X))
+        numbers[f"{data}/MCUVE"] = {
+            "order": order,
+            "sizes": sizes.tolist(),
+            "rmsecv": rmsecv.tolist(),
+        }
+    save_numbers("uve", **numbers)
+
+
 def main():
     """Write every file."""
     tecator, contents = table("tecator.csv", 3)
@@ -147,6 +167,7 @@ def main():
     rows("rows_gasoline", gasoline[::10, ::10])
     importance()
     covsel()
+    uve()
 
 
 if __name__ == "__main__":

