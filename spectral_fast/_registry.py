@@ -77,6 +77,7 @@ METHODS = (
         "random_frog.random_frog",
         "selection.md#randomfrog",
     ),
+    Method("spectral_fast.feature_selection.SPA", "spa_chains", "spa.spa", "selection.md#spa"),
     Method(
         "spectral_fast.model_selection.SpectralSearchCV",
         None,
@@ -101,5 +102,6 @@ KERNELS = {
     "pls_direct": "pls_folds.cross_val_predict",
     "pls_gram": "pls_folds.cross_val_predict",
     "ridge_cross_val_predict": "ridge.cross_val_predict",
+    "spa_scores": "spa.chain_errors",
     "squared_distances": "gram.squared_distances",
 }

@@ -5,11 +5,13 @@ from spectral_fast.feature_selection._covsel import CovSel
 from spectral_fast.feature_selection._importance import VIP, CoefficientMagnitude, SelectivityRatio
 from spectral_fast.feature_selection._intervals import IntervalPLS
 from spectral_fast.feature_selection._random_frog import RandomFrog
+from spectral_fast.feature_selection._spa import SPA
 from spectral_fast.feature_selection._uve import MCUVE, UVE
 
 __all__ = [
     "CARS",
     "MCUVE",
+    "SPA",
     "UVE",
     "VIP",
     "CoefficientMagnitude",

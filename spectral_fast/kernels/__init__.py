@@ -26,6 +26,7 @@ from spectral_fast.kernels.pls_folds import (
     pls_direct,
     pls_gram,
 )
+from spectral_fast.kernels.projections import spa_chains, spa_scores
 from spectral_fast.kernels.ridge import (
     RidgePredictions,
     RidgeStatus,
@@ -61,6 +62,8 @@ __all__ = [
     "savgol",
     "set_num_threads",
     "snv",
+    "spa_chains",
+    "spa_scores",
     "squared_distances",
     "thread_limit",
     "warm_up",

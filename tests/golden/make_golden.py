@@ -17,6 +17,7 @@ from sklearn.model_selection import KFold, LeaveOneOut
 
 from tests.reference import covsel as covsel_twin
 from tests.reference import importance as importance_twin
+from tests.reference import spa as spa_twin
 from tests.reference import uve as uve_twin
 
 HERE = Path(__file__).parent
@@ -28,6 +29,10 @@ ARRAYS = (
     "x_weights_", "y_weights_", "x_loadings_", "y_loadings_", "x_scores_", "y_scores_",
     "x_rotations_", "y_rotations_", "coef_", "intercept_", "n_iter_",
 )  # fmt: skip
+
+#: Channels between two starts of SPA, and the longest chains.
+SPA_STEP = 5
+SPA_MOST = 12
 
 MODES = ("interp", "mirror", "nearest", "constant", "wrap")
 #: window_length, polyorder, deriv, delta, cval
@@ -156,6 +161,22 @@ def uve():
     save_numbers("uve", **numbers)
 
 
+def spa():
+    """Choose channels by successive projections from every fifth channel."""
+    numbers = {}
+    for data, (X, Y) in selection_data().items():
+        starts = range(0, X.shape[1], SPA_STEP)
+        selected, _, _, subsets, rmsecv = spa_twin.spa(
+            X, Y, selection_folds(X), 1, SPA_MOST, starts
+        )
+        numbers[data] = {
+            "selected": np.sort(selected).tolist(),
+            "subsets": [[int(channel) for channel in subset] for subset in subsets.values()],
+            "rmsecv": list(rmsecv.values()),
+        }
+    save_numbers("spa", **numbers)
+
+
 def main():
     """Write every file."""
     tecator, contents = table("tecator.csv", 3)
@@ -168,6 +189,7 @@ def main():
     importance()
     covsel()
     uve()
+    spa()
 
 
 if __name__ == "__main__":
