@@ -15,8 +15,11 @@ from scipy.signal import savgol_filter
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.model_selection import KFold, LeaveOneOut
 
+from tests.reference import cars as cars_twin
 from tests.reference import covsel as covsel_twin
 from tests.reference import importance as importance_twin
+from tests.reference import intervals as intervals_twin
+from tests.reference import random_frog as random_frog_twin
 from tests.reference import spa as spa_twin
 from tests.reference import uve as uve_twin
 
@@ -177,6 +180,57 @@ def spa():
     save_numbers("spa", **numbers)
 
 
+def intervals():
+    """Add intervals one by one, by the RMSECV of up to ten components."""
+    numbers = {}
+    for data, (X, Y) in selection_data().items():
+        cut, splits = intervals_twin.cut(X.shape[1], 20), selection_folds(X)
+        _, single = intervals_twin.interval_pls(X, Y, splits, cut, "single")
+        _, path = intervals_twin.interval_pls(X, Y, splits, cut, "forward")
+        numbers[data] = {
+            "interval_rmsecv": [rmsecv for _, rmsecv, _ in sorted(single)],
+            "rmsecv_full": intervals_twin.pls_rmsecv(X, Y, splits, 10)[0],
+            "path": [chosen for chosen, _, _ in path],
+            "rmsecv": [rmsecv for _, rmsecv, _ in path],
+        }
+    save_numbers("intervals", **numbers)
+
+
+def cars():
+    """Let channels compete for 50 runs."""
+    numbers = {}
+    for data, (X, Y) in selection_data().items():
+        splits, random_state = selection_folds(X), np.random.RandomState(0)
+        runs, rmsecv, winner = cars_twin.cars(X, Y, splits, random_state)
+        numbers[data] = {
+            "sizes": [len(run) for run in runs],
+            "rmsecv": rmsecv,
+            "selected": runs[winner],
+        }
+    save_numbers("cars", **numbers)
+
+
+def random_frog():
+    """Walk 30 steps with up to five components; the ten channels that were there most often."""
+    numbers = {}
+    for data, (X, Y) in selection_data().items():
+        subsets, rmsecv = random_frog_twin.random_frog(
+            X,
+            Y,
+            selection_folds(X),
+            np.random.RandomState(0),
+            max_components=5,
+            n_iterations=30,
+        )
+        visits = np.array([sum(j in subset for subset in subsets) for j in range(X.shape[1])])
+        numbers[data] = {
+            "sizes": [len(subset) for subset in subsets],
+            "rmsecv": rmsecv,
+            "selected": sorted(np.argsort(-visits, kind="stable")[:10].tolist()),
+        }
+    save_numbers("random_frog", **numbers)
+
+
 def main():
     """Write every file."""
     tecator, contents = table("tecator.csv", 3)
@@ -190,6 +244,9 @@ def main():
     covsel()
     uve()
     spa()
+    intervals()
+    cars()
+    random_frog()
 
 
 if __name__ == "__main__":
