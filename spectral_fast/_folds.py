@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold, check_cv
+from sklearn.utils import check_random_state
 
-__all__ = ["Splits", "check_partition", "split"]
+__all__ = ["Splits", "check_partition", "random_training_sets", "split"]
 
 Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 
@@ -54,6 +55,26 @@ def check_partition(splits: Splits, n_samples: int) -> None:
             f"{n_samples} samples. Use a k-fold or leave-one-out splitter, once for each "
             "repetition."
         )
+
+
+def random_training_sets(
+    n_samples: int, n_sets: int, train_size: float, random_state: Any
+) -> np.ndarray:
+    """Return random training sets, (n_sets, n_samples) bool, drawn without replacement.
+
+    Each holds the share `train_size` of the samples. More sets leave the first ones as
+    they are.
+    """
+    n_train = round(train_size * n_samples)
+    if not 2 <= n_train < n_samples:
+        raise ValueError(
+            f"`train_size` must leave from 2 to {n_samples - 1} of the {n_samples} samples in a "
+            f"training set; got {train_size}, which leaves {n_train}. Use a share such as 0.75, "
+            "or add samples."
+        )
+    numbers = check_random_state(random_state).random_sample((n_sets, n_samples))
+    largest = np.partition(numbers, n_train - 1, axis=1)[:, n_train - 1]
+    return numbers <= largest[:, np.newaxis]
 
 
 def _rows(selected: Any, n_samples: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from spectral_fast.feature_selection._cars import CARS
 from spectral_fast.feature_selection._covsel import CovSel
+from spectral_fast.feature_selection._frequency import SelectionFrequency, selection_frequency
 from spectral_fast.feature_selection._importance import VIP, CoefficientMagnitude, SelectivityRatio
 from spectral_fast.feature_selection._intervals import IntervalPLS
 from spectral_fast.feature_selection._random_frog import RandomFrog
@@ -18,5 +19,7 @@ __all__ = [
     "CovSel",
     "IntervalPLS",
     "RandomFrog",
+    "SelectionFrequency",
     "SelectivityRatio",
+    "selection_frequency",
 ]

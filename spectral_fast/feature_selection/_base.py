@@ -1,6 +1,7 @@
 """What the selectors of channels share."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite
 from spectral_fast.feature_selection._scores import geometric_sizes, path_rmsecv
 
-__all__ = ["ChannelSelector", "check_sample_weight"]
+__all__ = ["ChannelSelector", "channel_axis", "check_sample_weight"]
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
@@ -105,14 +106,7 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
 
     def _axis(self) -> tuple[np.ndarray, str]:
         """Return the channels' positions by the numbers in their names, and a label for them."""
-        names = getattr(self, "feature_names_in_", ())
-        numbers = [number for number in map(_NUMBER.match, names) if number]
-        if numbers and len(numbers) == len(names):
-            axis = np.array([float(number.group()) for number in numbers])
-            units = {number.string[number.end() :].strip() for number in numbers}
-            unit = units.pop() if len(units) == 1 else ""
-            return axis, f"Channel ({unit})" if unit else "Channel"
-        return np.arange(self.n_features_in_), "Channel number"
+        return channel_axis(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
     def _validate(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return checked spectra, C-contiguous float64, and the targets as columns."""
@@ -190,6 +184,17 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def channel_axis(names: Sequence[str] | None, n_features: int) -> tuple[np.ndarray, str]:
+    """Return the channels' positions by the numbers in their names, and a label for them."""
+    numbers = [number for number in map(_NUMBER.match, () if names is None else names) if number]
+    if len(numbers) == n_features:
+        axis = np.array([float(number.group()) for number in numbers])
+        units = {number.string[number.end() :].strip() for number in numbers}
+        unit = units.pop() if len(units) == 1 else ""
+        return axis, f"Channel ({unit})" if unit else "Channel"
+    return np.arange(n_features), "Channel number"
 
 
 def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:

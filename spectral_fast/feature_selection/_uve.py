@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from spectral_fast import kernels
-from spectral_fast._folds import split
+from spectral_fast._folds import random_training_sets, split
 from spectral_fast.cross_decomposition._cross_val import fit_resamples
 from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
 
@@ -353,7 +353,9 @@ class MCUVE(ChannelSelector):
         if not by_cv:
             self._check_count("n_features_to_select", self.n_features_to_select)
 
-        weights = self._draw(len(X))
+        weights = random_training_sets(
+            len(X), self.n_resamples, self.train_size, self.random_state
+        ).astype(np.float64)
         if sample_weight is not None:
             weights *= sample_weight
         self.n_components_ = _n_components(self.n_components, X, weights)
@@ -367,20 +369,6 @@ class MCUVE(ChannelSelector):
             n_features = self._best_size(X, Y, order, groups, sample_weight)
         self._set(X, order[:n_features], scores)
         return self
-
-    def _draw(self, n_samples):
-        """Return 1 for each sample in each training set, 0 for the others."""
-        n_train = round(self.train_size * n_samples)
-        if not 2 <= n_train < n_samples:
-            raise ValueError(
-                f"`train_size` must leave from 2 to {n_samples - 1} of the {n_samples} samples in "
-                f"a training set; got {self.train_size}, which leaves {n_train}. Use a share such "
-                "as 0.75, or add samples."
-            )
-        shape = self.n_resamples, n_samples
-        numbers = check_random_state(self.random_state).random_sample(shape)
-        largest = np.partition(numbers, n_train - 1, axis=1)[:, n_train - 1]
-        return (numbers <= largest[:, np.newaxis]).astype(np.float64)
 
 
 def _n_components(wanted: int, X: np.ndarray, weights: np.ndarray) -> int:
