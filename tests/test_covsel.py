@@ -174,7 +174,7 @@ class TestTheEnd:
     def test_rank_of_X(self):
         X, y = mixtures(p=12)
         few = np.hstack([X[:, :4], X[:, :4] @ np.ones((4, 3))])
-        with pytest.warns(UserWarning, match="Only 4 channels are selected") as warned:
+        with pytest.warns(UserWarning, match="only 4 could be selected") as warned:
             fitted = CovSel(6).fit(few, y)
         assert warned[0].filename == __file__
         assert fitted.n_features_ == 4
@@ -182,22 +182,26 @@ class TestTheEnd:
 
     def test_samples(self):
         X, y = mixtures(6)
-        with pytest.warns(UserWarning, match="Only 5 channels"):
+        with pytest.warns(UserWarning, match="only 5 could be selected"):
             assert CovSel(10).fit(X, y).n_features_ == 5
 
     def test_nothing_left_of_y(self):
         X, _ = mixtures()
         Q = np.linalg.qr(X - X.mean(axis=0))[0]
-        with pytest.warns(UserWarning, match="Only 2 channels"):
+        with pytest.warns(UserWarning, match="only 2 could be selected"):
             fitted = CovSel(5).fit(Q, 3 * Q[:, 4] + Q[:, 1])
         assert_array_equal(fitted.subset(2), [4, 1])
 
     @pytest.mark.parametrize("wanted", [3, "cv"])
     def test_constant_target(self, wanted):
         X, _ = mixtures()
-        with pytest.warns(UserWarning, match="Only 0 channels"):
+        with pytest.warns(UserWarning, match="only 0 could be selected"):
             fitted = CovSel(wanted).fit(X, np.full(20, 1 / 3))
         assert fitted.n_features_ == 0
+
+    def test_constant_spectra(self):
+        with pytest.warns(UserWarning, match="only 0 could be selected"):
+            assert CovSel(3).fit(np.full((20, 6), 1 / 3), np.arange(20.0)).n_features_ == 0
 
     def test_path_ends_at_the_rank(self):
         X, y = mixtures(p=4)

@@ -252,6 +252,14 @@ class TestNothingToSelect:
             fitted = selector(3, threshold=0.0).fit(X, np.full(20, 3.0))
         assert fitted.n_features_ == 0
 
+    def test_constant_spectra(self):
+        X, y = np.full((20, 6), 1 / 3), np.arange(20.0)
+        with pytest.warns(UserWarning, match="largest importance is 0, and must be positive"):
+            assert CoefficientMagnitude(2).fit(X, y).n_features_ == 0
+        for selector in (VIP, SelectivityRatio):
+            with pytest.raises(ValueError, match="X must vary over the samples"):
+                selector(2).fit(X, y)
+
 
 class TestBadInput:
     @every_selector

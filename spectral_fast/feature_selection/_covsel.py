@@ -152,9 +152,9 @@ class CovSel(ChannelSelector):
             order, strengths = _chain(X, Y, sample_weight, count)
         if len(order) < max(count, 1):
             warnings.warn(
-                f"Only {len(order)} channels are selected, as no other covaries with what they "
-                f"leave of y; {self.n_features_to_select!r} were asked for. Ask for fewer "
-                "channels, or add samples that differ.",
+                f"`n_features_to_select` is {self.n_features_to_select!r}, but only {len(order)} "
+                "could be selected: no other channel covaries with what they leave of y. Ask for "
+                "fewer channels, or add samples that differ.",
                 stacklevel=3,  # the caller of fit, beyond its decorator
             )
         scores = np.zeros(X.shape[1])
