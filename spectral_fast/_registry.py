@@ -78,6 +78,7 @@ METHODS = (
         "selection.md#randomfrog",
     ),
     Method("spectral_fast.feature_selection.SPA", "spa_chains", "spa.spa", "selection.md#spa"),
+    Method("spectral_fast.feature_selection.UVESPA", None, "uve.uve_spa", "selection.md#uvespa"),
     Method(
         "spectral_fast.model_selection.SpectralSearchCV",
         None,

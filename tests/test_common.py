@@ -35,6 +35,7 @@ ARGUMENTS = {
         "cv": 2,
     },
     "UVE": {"n_noise": 50, "cutoff": 0.01},  # y of the checks may have nothing to do with X
+    "UVESPA": {"n_noise": 50, "cutoff": 0.01},
 }
 
 #: Checks that fail by intention: estimator, check, reason.

@@ -8,12 +8,14 @@ from spectral_fast.feature_selection._intervals import IntervalPLS
 from spectral_fast.feature_selection._random_frog import RandomFrog
 from spectral_fast.feature_selection._spa import SPA
 from spectral_fast.feature_selection._uve import MCUVE, UVE
+from spectral_fast.feature_selection._uve_spa import UVESPA
 
 __all__ = [
     "CARS",
     "MCUVE",
     "SPA",
     "UVE",
+    "UVESPA",
     "VIP",
     "CoefficientMagnitude",
     "CovSel",

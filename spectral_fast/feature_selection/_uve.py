@@ -184,12 +184,7 @@ class UVE(ChannelSelector):
         self.cutoff_ = float(np.quantile(strengths[p:], share, method="inverted_cdf"))
         scores = strengths[:p]
         if not (scores > self.cutoff_).any():
-            warnings.warn(
-                "No channel is selected: the largest |mean / sd| of a channel's coefficients is "
-                f"{scores.max():.3g}, and that of the noise, the cutoff, {self.cutoff_:.3g}. "
-                "Lower `cutoff`, change `n_components`, or check that X has to do with y.",
-                stacklevel=3,  # the caller of the decorated method
-            )
+            warnings.warn(nothing_selected(self, scores), stacklevel=3)  # beyond the decorator
         self._set(X, scores > self.cutoff_, scores)
         return self
 
@@ -369,6 +364,15 @@ class MCUVE(ChannelSelector):
             n_features = self._best_size(X, Y, order, groups, sample_weight)
         self._set(X, order[:n_features], scores)
         return self
+
+
+def nothing_selected(uve: UVE, scores: np.ndarray) -> str:
+    """Return what to say where none of the `scores` exceeds the cutoff."""
+    return (
+        "No channel is selected: the largest |mean / sd| of a channel's coefficients is "
+        f"{scores.max():.3g}, and that of the noise, the cutoff, {uve.cutoff_:.3g}. "
+        "Lower `cutoff`, change `n_components`, or check that X has to do with y."
+    )
 
 
 def _n_components(wanted: int, X: np.ndarray, weights: np.ndarray) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.cross_decomposition import PLSRegression
 
 from tests.reference.importance import rmsecv
+from tests.reference.spa import spa
 
 
 def reliability(X, Y, training_sets, n_components):
@@ -65,3 +66,12 @@ def mcuve(X, Y, training_sets, n_components, sizes, splits):
     strength = [max(abs(c[:, j])) for j in range(X.shape[1])]
     order = sorted(range(X.shape[1]), key=lambda j: (-strength[j], j))
     return c, order, rmsecv(X, Y, order, sizes, n_components, splits)
+
+
+def uve_spa(X, Y, training_sets, n_components, splits, least, most, starts=None):
+    """Return the channels kept by UVE, those selected, best first, and those eliminated by SPA."""
+    kept, *_ = uve(X, Y, training_sets, n_components)
+    if starts is not None:
+        starts = [position for position, channel in enumerate(kept) if channel in starts]
+    selected, eliminated, *_ = spa(X[:, kept], Y, splits, least, most, starts)
+    return kept, [kept[j] for j in selected], [kept[j] for j in eliminated]

@@ -1,0 +1,261 @@
+"""Uninformative variable elimination, and successive projections on what it leaves."""
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._spa import SPA
+from spectral_fast.feature_selection._uve import UVE, nothing_selected
+
+__all__ = ["UVESPA"]
+
+
+class UVESPA(ChannelSelector):
+    """Uninformative variable elimination, then the successive projections algorithm.
+
+    :class:`UVE` eliminates the channels that are not more reliable than noise, and
+    :class:`SPA` selects among the others: informative channels that are little collinear.
+
+    Parameters
+    ----------
+    n_components : int, default=5
+        Latent variables of the PLS models of UVE.
+    uve_cv : "loo", int, cross-validation splitter or iterable of splits, default="loo"
+        The training sets of UVE, its `cv`.
+    noise : float, default=1e-10
+        As in :class:`UVE`.
+    n_noise : int, default=None
+        As in :class:`UVE`.
+    cutoff : "max" or float, default="max"
+        As in :class:`UVE`.
+    n_features_to_select : int, tuple (least, most) or None, default=None
+        Number of channels, or range of the numbers that SPA compares. Where fewer
+        channels survive, it is cut to their number.
+    starts : "all", int or array-like of int, default="all"
+        Channels, counted from 0 in X, at which chains start if they survive.
+    cv : int, cross-validation splitter or iterable of splits, default=5
+        The folds of SPA: must hold out every sample once. An int is a number of folds of
+        samples shuffled by `random_state`.
+    elimination : bool, default=True
+        As in :class:`SPA`.
+    alpha : float, default=0.25
+        As in :class:`SPA`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the noise, and of the folds for an int `uve_cv` or `cv`.
+
+    Attributes
+    ----------
+    uve_ : UVE
+        The first step, fitted.
+    spa_ : SPA or None
+        The second step, fitted to the survivors: its channels are counted among them. None
+        where no channel survives.
+    sizes_ : ndarray of shape (n_sizes,)
+        Numbers of channels that SPA compared, ascending.
+    rmsecv_ : ndarray of shape (n_sizes,)
+        Their RMSECV, as in :class:`SPA`.
+    support_ : ndarray of shape (n_features_in_,), dtype bool
+        Which channels are selected.
+    scores_ : ndarray of shape (n_features_in_,)
+        The scores of SPA, 0 for the channels eliminated by UVE.
+    ranking_ : ndarray of shape (n_features_in_,)
+        First the channels of SPA's best set, as it ranks them, then the other survivors,
+        then the channels eliminated by UVE, by reliability.
+    n_features_ : int
+        Number of selected channels.
+    mean_spectrum_ : ndarray of shape (n_features_in_,)
+        Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
+
+    Notes
+    -----
+    *Differs from the paper*: what :class:`UVE` and :class:`SPA` say there.
+
+    References
+    ----------
+    Ye, S., Wang, D. & Min, S. (2008). Successive projections algorithm combined with
+    uninformative variable elimination for spectral variable selection. Chemometrics and
+    Intelligent Laboratory Systems 91, 194-199.
+
+    Examples
+    --------
+    >>> from spectral_fast.datasets import load_gasoline
+    >>> from spectral_fast.feature_selection import UVESPA
+    >>> X, octane = load_gasoline(return_X_y=True)
+    >>> selector = UVESPA(n_components=3).fit(X, octane)
+    >>> selector.uve_.n_features_
+    111
+    >>> selector.get_support(indices=True)
+    array([120, 149, 160, 237, 367, 376])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "uve_cv": UVE._parameter_constraints["cv"],
+        **{
+            name: constraints
+            for name, constraints in (
+                UVE._parameter_constraints | SPA._parameter_constraints
+            ).items()
+            if name != "scoring"
+        },
+    }
+
+    def __init__(
+        self,
+        n_components=5,
+        *,
+        uve_cv="loo",
+        noise=1e-10,
+        n_noise=None,
+        cutoff="max",
+        n_features_to_select=None,
+        starts="all",
+        cv=5,
+        elimination=True,
+        alpha=0.25,
+        random_state=0,
+    ):
+        self.n_components = n_components
+        self.uve_cv = uve_cv
+        self.noise = noise
+        self.n_noise = n_noise
+        self.cutoff = cutoff
+        self.n_features_to_select = n_features_to_select
+        self.starts = starts
+        self.cv = cv
+        self.elimination = elimination
+        self.alpha = alpha
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, groups=None):
+        """Select channels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Reference values, in the target's unit.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to the splitters, so that samples of a group stay together.
+
+        Returns
+        -------
+        self : object
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If X or y holds NaN or infinity, none of the `starts` survives, or UVE or SPA
+            raises an error.
+
+        Warns
+        -----
+        UserWarning
+            If no channel survives, so that none is selected, or fewer than
+            `n_features_to_select` asks for.
+        """
+        spectra, _ = self._validate(X, y)
+        self.uve_ = UVE(
+            self.n_components,
+            cv=self.uve_cv,
+            noise=self.noise,
+            n_noise=self.n_noise,
+            cutoff=self.cutoff,
+            random_state=self.random_state,
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "No channel is selected", UserWarning)
+            self.uve_.fit(X, y, groups=groups)
+        survivors = self.uve_.get_support(indices=True)
+        selected = survivors
+        scores = np.zeros(spectra.shape[1])
+        # What comes first, then by reliability.
+        tier = np.where(self.uve_.support_, len(survivors) + 1, len(survivors) + 2)
+        if survivors.size:
+            self.spa_ = SPA(
+                self._cut(len(survivors)),
+                starts=self._surviving_starts(survivors),
+                cv=self.cv,
+                elimination=self.elimination,
+                alpha=self.alpha,
+                random_state=self.random_state,
+            )
+            named = X if hasattr(self, "feature_names_in_") else spectra
+            self.spa_.fit(_safe_indexing(named, survivors, axis=1), y, groups=groups)
+            self.sizes_, self.rmsecv_ = self.spa_.sizes_, self.spa_.rmsecv_
+            selected = survivors[self.spa_.support_]
+            scores[survivors] = self.spa_.scores_
+            tier[survivors] = self.spa_.ranking_
+        else:
+            self.spa_ = None
+            self.sizes_, self.rmsecv_ = np.empty(0, dtype=np.int64), np.empty(0)
+            warnings.warn(
+                nothing_selected(self.uve_, self.uve_.scores_),
+                stacklevel=3,  # the caller of the decorated method
+            )
+        ranking = np.empty(len(scores), dtype=np.int64)
+        ranking[np.lexsort((-self.uve_.scores_, tier))] = np.arange(1, len(scores) + 1)
+        self._set(spectra, selected, scores, ranking)
+        return self
+
+    def subset(self, n_features: int) -> np.ndarray:
+        """Return the best set of a number of channels, before any elimination by SPA.
+
+        Parameters
+        ----------
+        n_features : int
+            One of `sizes_`.
+
+        Returns
+        -------
+        channels : ndarray of shape (n_features,)
+            Numbers of the channels, in the order of their chain.
+
+        Raises
+        ------
+        ValueError
+            If sets of that size were not compared.
+        """
+        check_is_fitted(self)
+        if self.spa_ is None:
+            raise ValueError(
+                f"`n_features` must be one of the sizes that were compared; got {n_features}, and "
+                "UVE left no channel to compare. Lower `cutoff`, and fit."
+            )
+        return self.uve_.get_support(indices=True)[self.spa_.subset(n_features)]
+
+    def _cut(self, n_survivors: int) -> Any:
+        """Return `n_features_to_select`, no larger than the number of survivors."""
+        wanted = self.n_features_to_select
+        if wanted is None or np.max(wanted) <= n_survivors:
+            return wanted
+        warnings.warn(
+            f"UVE leaves {n_survivors} channels, fewer than `n_features_to_select`={wanted}: SPA "
+            f"selects at most {n_survivors}. Lower `cutoff`, or select fewer.",
+            stacklevel=4,  # the caller of fit, beyond its decorator
+        )
+        cut = np.minimum(wanted, n_survivors).tolist()
+        return tuple(cut) if isinstance(wanted, tuple) else cut
+
+    def _surviving_starts(self, survivors: np.ndarray) -> Any:
+        """Return the starts, counted among the survivors."""
+        if isinstance(self.starts, str):
+            return self.starts
+        starts = np.flatnonzero(np.isin(survivors, self.starts))
+        if not starts.size:
+            raise ValueError(
+                f"`starts` must hold a channel that UVE does not eliminate; got {self.starts!r}. "
+                f'Use "all", or channels such as {survivors[0]}.'
+            )
+        return starts
