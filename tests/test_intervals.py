@@ -18,6 +18,7 @@ from spectral_fast import kernels
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.feature_selection import IntervalPLS, _intervals
 from spectral_fast.feature_selection._subsets import first_least, least_by_size
+from spectral_fast.kernels import _jit
 from tests.reference import intervals as reference
 from tests.spectra import folds, measured, mixtures
 
@@ -216,9 +217,10 @@ class TestTheFittedSelector:
             assert_allclose(ipls.rmsecv_, expected.rmsecv_, rtol=1e-8)
 
     @every_method
-    def test_threads(self, method):
-        X, y = mixtures(40, 60)
-        ipls = [IntervalPLS(6, method=method), IntervalPLS(6, method=method)]
+    def test_threads(self, method, monkeypatch):
+        monkeypatch.setattr(_jit, "MIN_PARALLEL_WORK", 0)
+        X, y = mixtures(n_targets=2)
+        ipls = [IntervalPLS(6, method=method, cv=4), IntervalPLS(6, method=method, cv=4)]
         for n_threads, each in zip((1, 2), ipls, strict=True):
             with kernels.thread_limit(n_threads):
                 each.fit(X, y)

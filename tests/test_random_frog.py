@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from spectral_fast import kernels
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.feature_selection import RandomFrog
+from spectral_fast.kernels import _jit
 from tests.reference import random_frog as reference
 from tests.spectra import folds, measured, mixtures
 
@@ -92,9 +93,9 @@ class TestTheFittedSelector:
         assert (frog(cv=weighted_folds).fit(X, y).iteration_rmsecv_ != weighted.rmsecv_[0]).all()
 
     def test_finds_what_predicts(self):
-        X, y = mixtures(60, 90)
-        fitted = RandomFrog(n_iterations=150, n_initial=20).fit(X, y)
-        inside = (np.arange(90) > 26) & (np.arange(90) < 63)
+        X, y = mixtures(30, 60)
+        fitted = RandomFrog(3, n_iterations=100, n_initial=15, cv=3).fit(X, y)
+        inside = (np.arange(60) > 17) & (np.arange(60) < 42)
         assert fitted.support_[inside].sum() > 2 * fitted.support_[~inside].sum()
         assert fitted.scores_.max() <= 1.0
 
@@ -114,8 +115,9 @@ class TestTheFittedSelector:
             assert_array_equal(fitted.scores_, expected.scores_)
             assert_array_equal(fitted.support_, expected.support_)
 
-    def test_threads(self):
-        X, y = mixtures(40, 60)
+    def test_threads(self, monkeypatch):
+        monkeypatch.setattr(_jit, "MIN_PARALLEL_WORK", 0)
+        X, y = mixtures(n_targets=2)
         fitted = [frog(), frog()]
         for n_threads, each in zip((1, 2), fitted, strict=True):
             with kernels.thread_limit(n_threads):
