@@ -136,7 +136,8 @@ class Journal:
             self._database = connections.enter_context(_connected(self._path))
             if not _is_new(self._database):  # before the lock, which leaves a file behind
                 _check_format(self._path, self._database)
-            connections.enter_context(_locked(self._path, self._database))
+            lock = connections.enter_context(_connected(_lock_path(self._path), _LOCK_SECONDS))
+            _take(lock, self._path, self._database)
             self._begin(dict(identity), description)
             self._connections = connections.pop_all()
 
@@ -316,44 +317,43 @@ def _resolved(path: str | Path) -> Path:
 def _connected(path: Path, timeout: float = 5.0) -> contextlib.closing[sqlite3.Connection]:
     # Only SQLite may open these files: on POSIX, closing any other handle of a file drops
     # the locks that the process has on it.
-    return contextlib.closing(sqlite3.connect(path, timeout=timeout, isolation_level=None))
+    with _explained(path):
+        return contextlib.closing(sqlite3.connect(path, timeout=timeout, isolation_level=None))
 
 
-@contextlib.contextmanager
-def _locked(path: Path, database: sqlite3.Connection) -> Iterator[None]:
-    """Hold the lock of a journal, or raise an error that names who does."""
-    lock_path = _lock_path(path)
-    with _explained(lock_path), _connected(lock_path, _LOCK_SECONDS) as lock:
-        if _is_refused(lock, "PRAGMA journal_mode = OFF") or _is_refused(lock, "BEGIN EXCLUSIVE"):
-            owner = {} if _is_new(database) else _read_about(path, database)["owner"]
-            raise JournalError(
-                f"The journal {path} is in use by another search{_of(owner)}. Wait for it to "
-                "end, or give another file name."
-            )
-        yield
+def _take(lock: sqlite3.Connection, path: Path, database: sqlite3.Connection) -> None:
+    """Lock a journal until the connection is closed, or raise an error that names who has."""
+    # Without the first, SQLite would put a file of its own beside the lock.
+    statements = ("PRAGMA journal_mode = OFF", "BEGIN EXCLUSIVE")
+    if any(_is_refused(lock, path, statement) for statement in statements):
+        owner = {} if _is_new(database) else _read_about(path, database)["owner"]
+        raise JournalError(
+            f"The journal {path} is in use by another search{_of(owner)}. Wait for it to end, "
+            "or give another file name."
+        )
 
 
 def _is_running(path: Path) -> bool:
     """Whether a search holds the lock of a journal."""
-    lock_path = _lock_path(path)
-    if not lock_path.exists():
+    if not _lock_path(path).exists():
         return False
-    with _explained(lock_path), _connected(lock_path, timeout=0.0) as lock:
-        return _is_refused(lock, "SELECT 1 FROM sqlite_master")
+    with _connected(_lock_path(path), timeout=0.0) as lock:
+        return _is_refused(lock, path, "SELECT 1 FROM sqlite_master")
 
 
 def _lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def _is_refused(lock: sqlite3.Connection, statement: str) -> bool:
+def _is_refused(lock: sqlite3.Connection, path: Path, statement: str) -> bool:
     """Execute a statement; return whether it fails because another connection has the lock."""
-    try:
-        lock.execute(statement)
-    except sqlite3.OperationalError as error:
-        if _code(error) != sqlite3.SQLITE_BUSY:
-            raise
-        return True
+    with _explained(_lock_path(path)):
+        try:
+            lock.execute(statement)
+        except sqlite3.DatabaseError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            return True
     return False
 
 
