@@ -21,10 +21,10 @@ from sklearn.pipeline import make_pipeline
 from spectral_fast import kernels
 from spectral_fast._folds import random_training_sets
 from spectral_fast.cross_decomposition import PLSRegression, pls_resample_coef
-from spectral_fast.datasets import load_gasoline, load_tecator
 from spectral_fast.feature_selection import MCUVE, UVE
 from spectral_fast.kernels import _jit
 from tests.reference import uve as reference
+from tests.spectra import measured
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "uve.json").read_text(encoding="utf-8"))
 NO_CHANNEL = "No channel is selected"
@@ -249,18 +249,11 @@ class TestUVE:
 
     @pytest.mark.parametrize("name", ["tecator", "gasoline"])
     def test_golden(self, name):
-        X, y = load(name)
+        X, y = measured(name)
         expected = GOLDEN[f"{name}/UVE"]
         uve = UVE(5, cv=KFold(10) if name == "tecator" else "loo").fit(X, y)
         assert_array_equal(uve.get_support(indices=True), expected["selected"])
         assert uve.cutoff_ == pytest.approx(expected["cutoff"], rel=1e-8)
-
-
-def load(name):
-    if name == "tecator":
-        X, contents = load_tecator(return_X_y=True)
-        return X, contents[:, 1]
-    return load_gasoline(return_X_y=True)
 
 
 class TestMCUVE:
@@ -334,7 +327,7 @@ class TestMCUVE:
 
     @pytest.mark.parametrize("name", ["tecator", "gasoline"])
     def test_golden(self, name):
-        X, y = load(name)
+        X, y = measured(name)
         expected = GOLDEN[f"{name}/MCUVE"]
         mcuve = MCUVE(5, n_resamples=50).fit(X, y)
         assert_array_equal(mcuve.subset(X.shape[1]), expected["order"])

@@ -161,6 +161,12 @@ def uve():
             "sizes": sizes.tolist(),
             "rmsecv": rmsecv.tolist(),
         }
+        subsets, rmsecv = spa_twin.spa(X[:, selected], Y, selection_folds(X), 1, 6)[3:]
+        numbers[f"{data}/UVESPA"] = {
+            "subsets": [[selected[j] for j in subset] for subset in subsets.values()],
+            "sizes": list(rmsecv),
+            "rmsecv": list(rmsecv.values()),
+        }
     save_numbers("uve", **numbers)
 
 
