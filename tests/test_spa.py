@@ -302,6 +302,17 @@ class TestSelection:
         assert_array_equal(spa.ranking_[[5, 3, 8]], [1, 2, 3])
         assert_allclose(spa.rmsecv_[2:], 0.0, atol=1e-12)
 
+    def test_errors_of_rounding_are_equal(self):
+        """Where y is a channel, the least error is that of any size."""
+        least = []
+        for seed in range(6):
+            X = np.random.default_rng(seed).normal(size=(20, 5))
+            spa = SPA(elimination=False).fit(X, X[:, 2])
+            assert_array_equal(spa.get_support(indices=True), [2])
+            assert spa.start_ == 2
+            least.append(spa.rmsecv_.argmin())
+        assert max(least) > 0
+
     @pytest.mark.parametrize("factor", [1e-6, 1e6])
     @both_targets
     def test_units_do_not_matter(self, factor, n_targets):
@@ -322,7 +333,7 @@ class TestSelection:
         X, y = spectra(p=12)
         expected = SPA((1, 8)).fit(X, y)
         channels = np.arange(12) * 2
-        wide = np.full((20, 24), 0.1)
+        wide = np.full((20, 24), 333333.1)  # whose mean is rounded
         wide[:, channels] = X
         spa = SPA((1, 8)).fit(wide, np.column_stack([y, np.full(20, 0.1)]))
         assert_array_equal(spa.get_support(indices=True), channels[expected.support_])
@@ -389,7 +400,7 @@ class TestRank:
 
     def test_constant_start(self):
         X, y = spectra()
-        X[:, 3] = 0.1
+        X[:, 3] = 333333.1
         with pytest.raises(ValueError, match="`starts` to channels that vary"):
             SPA(2, starts=3).fit(X, y)
         assert 3 not in SPA(5).fit(X, y).get_support(indices=True)
