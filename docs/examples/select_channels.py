@@ -25,6 +25,7 @@ from spectral_fast.feature_selection import (
     IntervalPLS,
     RandomFrog,
     SelectivityRatio,
+    selection_frequency,
 )
 from spectral_fast.preprocessing import SNV
 
@@ -50,11 +51,16 @@ for selector in selectors:
     selector.fit(spectra, fat)
 
 # %% Selected channels over the mean spectrum
-figure, axes = pyplot.subplots(-(-len(selectors) // 2), 2, figsize=(11, 13), layout="constrained")
+figure, axes = pyplot.subplots(6, 2, figsize=(11, 15), layout="constrained")
 for selector, ax in zip(selectors, axes.flat, strict=False):
     selector.plot(ax)
     ax.set_title(type(selector).__name__)
 figure.suptitle("Channels that predict fat")
+
+# %% Which of them come back when other samples are drawn?
+frequency = selection_frequency(SPA(), spectra, fat, n_resamples=50)
+frequency.plot(axes.flat[-1])
+axes.flat[-1].set_title("How often SPA selects a channel")
 
 # %% What the channels are worth: each fold selects anew from its own training samples
 folds = KFold(5, shuffle=True, random_state=1)
