@@ -34,12 +34,11 @@ from spectral_fast import kernels
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.datasets import load_gasoline, load_tecator
 from spectral_fast.kernels import get_num_threads
-from spectral_fast.model_selection import SpectralSearchCV, _search
-from spectral_fast.model_selection._execution import compile_kernels
-from spectral_fast.model_selection._families import PLSFamily
+from spectral_fast.model_selection import SpectralSearchCV, _execution, families
 from spectral_fast.model_selection._grid import MODELS, expand_models, expand_preprocessing
 from spectral_fast.model_selection._results import HeldOut
-from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
+from spectral_fast.model_selection.families._pls import PLSFamily
+from spectral_fast.preprocessing import SNV, SavitzkyGolay
 from tests.reference import search as reference
 
 COLUMNS = [
@@ -166,7 +165,12 @@ def test_cv_results_equal_those_of_grid_search():
     )
     for name in ("mean_test_score", "std_test_score", *(f"split{k}_test_score" for k in range(4))):
         assert_allclose(found[name], expected[name], rtol=1e-10)
-    assert set(expected) - set(found) == {"param_alpha", "mean_score_time", "std_score_time"}
+    assert set(expected) - set(found) == {
+        "param_alpha",
+        "std_fit_time",
+        "mean_score_time",
+        "std_score_time",
+    }
     assert found["param_model__alpha"].tolist() == [0.1, 1.0, 1e4]
 
 
@@ -238,6 +242,11 @@ def test_other_dtypes_equal_the_pipeline(dtype):
 # ------------------------------------------------------------------ families
 
 
+def one_fold(X, y, n_test):
+    rows = np.arange(len(y))
+    return families.Matrix(X, y, [(rows[n_test:], rows[:n_test])])
+
+
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("estimator", [PLSRegression, SklearnPLSRegression])
 @pytest.mark.parametrize("data", [tecator, tall, several_targets])
@@ -247,12 +256,11 @@ def test_pls_family_equals_separate_fits(data, estimator, scale):
     family = PLSFamily()
     assert family.handles(estimator())
     found = family.predict(
-        estimator(scale=scale), [{"n_components": k} for k in counts], X[10:], y[10:], X[:10]
+        estimator(scale=scale), [{"n_components": k} for k in counts], one_fold(X, y, 10)
     )
     for count, predictions in zip(counts, found, strict=True):
         expected = estimator(count, scale=scale).fit(X[10:], y[10:]).predict(X[:10])
-        assert predictions.shape == expected.shape
-        assert_allclose(predictions, expected, atol=1e-9 * np.ptp(y), rtol=0)
+        assert_allclose(predictions, expected.reshape(10, -1), atol=1e-9 * np.ptp(y), rtol=0)
 
 
 def rank_three():
@@ -263,21 +271,21 @@ def rank_three():
 
 @pytest.mark.filterwarnings("ignore:X has only")
 @pytest.mark.parametrize("estimator", [PLSRegression, SklearnPLSRegression])
-def test_components_of_noise_equal_separate_fits(estimator):
+def test_components_of_noise_predict_as_those_before(estimator):
     X, y = rank_three()
     counts = range(1, 9)
-    found = PLSFamily().predict(
-        estimator(scale=False), [{"n_components": k} for k in counts], X[8:], y[8:], X[:8]
-    )
-    expected = [estimator(k, scale=False).fit(X[8:], y[8:]).predict(X[:8]) for k in counts]
-    assert_allclose(found, expected, atol=1e-6 * np.ptp(y), rtol=0)
+    settings = [{"n_components": k} for k in counts]
+    with pytest.warns(UserWarning, match="only 3 comp"):
+        found = PLSFamily().predict(estimator(scale=False), settings, one_fold(X, y, 8))
+    expected = [PLSRegression(k, scale=False).fit(X[8:], y[8:]).predict(X[:8]) for k in counts]
+    assert_allclose(np.squeeze(found), expected, atol=1e-6 * np.ptp(y), rtol=0)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_counts_beyond_the_last_component_tie_and_warn_once(n_jobs):
     X, y = rank_three()
     grid = {"pls": {"n_components": range(1, 9)}}
-    with pytest.warns(UserWarning, match=r"validating: 6\. .* only 3 comp") as warned:
+    with pytest.warns(UserWarning, match=r"validating: 4\. .* only 3 comp") as warned:
         search = quick(models=grid, preprocessing=["raw", StandardScaler()], n_jobs=n_jobs).fit(
             X, y
         )
@@ -288,12 +296,21 @@ def test_counts_beyond_the_last_component_tie_and_warn_once(n_jobs):
     assert ranked[ranked.isin(range(2, 8))].tolist() == [*range(2, 8)]
 
 
-def test_pls_family_shares_a_fit_among_feasible_counts_only():
+def test_pls_family_answers_counts_together_and_leaves_out_what_is_no_count():
     settings = [
-        {"n_components": count, "scale": scale} for scale in (True, False) for count in (1, 5, 9)
+        {"n_components": count, "scale": scale} for scale in (True, False) for count in (1, 0, 9)
     ]
-    batches = PLSFamily().batches(PLSRegression(), settings, (6, 30))
-    assert sorted(batches) == [[0, 1], [2], [3, 4], [5]]
+    assert sorted(PLSFamily().batches(PLSRegression(), settings)) == [[0, 2], [3, 5]]
+    settings = [{"tol": 1e-6}, {"tol": 1e-9}, {"n_components": "two"}]
+    assert PLSFamily().batches(PLSRegression(), settings) == [[0]]
+
+
+def test_each_candidate_is_in_one_batch():
+    settings = [{"n_components": count} for count in (0, 3, "two", 1)]
+    batches = families.batches_of(PLSRegression(), settings)
+    assert sorted(each for _, batch in batches for each in batch) == [0, 1, 2, 3]
+    generic = [batch for family, batch in batches if type(family) is families.GenericFamily]
+    assert generic == [[0], [2]]
 
 
 def test_a_subclass_of_pls_is_fitted_candidate_by_candidate():
@@ -325,18 +342,16 @@ def test_default_counts_fit_the_smallest_training_fold():
 
 
 class FailsTogether(PLSFamily):
-    def predict(self, estimator, settings, *args):
+    def predict(self, estimator, settings, matrix):
         if len(settings) > 1:
             raise FloatingPointError("together")
-        return super().predict(estimator, settings, *args)
+        return super().predict(estimator, settings, matrix)
 
 
 def test_a_failing_batch_is_tried_one_by_one(monkeypatch):
     X, y = small()
     expected = quick(models={"pls": {"n_components": [1, 2]}}).fit(X, y)
-    monkeypatch.setattr(
-        "spectral_fast.model_selection._execution.family_of", lambda estimator: FailsTogether()
-    )
+    monkeypatch.setattr(families, "FAMILIES", (FailsTogether(), families.GenericFamily()))
     found = quick(models={"pls": {"n_components": [1, 2]}}, error_score="raise").fit(X, y)
     assert_allclose(found.oof_predictions_, expected.oof_predictions_, rtol=1e-9)
 
@@ -491,7 +506,7 @@ def test_rows_never_held_out_do_not_count():
 def test_figures_equal_their_formulas(pairs, n_folds):
     y, predictions = np.array(pairs).T
     tests = np.array_split(np.random.default_rng(0).permutation(len(y)), n_folds)
-    found = HeldOut(y, tests).figures([predictions[test][:, None] for test in tests])
+    [found] = HeldOut(y, tests).figures(predictions[np.concatenate(tests)][None, :, None])
     errors = predictions - y
     rmsecv = np.sqrt((errors**2).mean())
     assert_allclose(found.rmsecv, rmsecv, rtol=1e-10)
@@ -508,14 +523,14 @@ def test_figures_equal_their_formulas(pairs, n_folds):
 def test_standard_error_is_that_of_repeated_experiments():
     rng = np.random.default_rng(0)
     y, tests = np.zeros(200), [np.arange(200)]
-    drawn = [HeldOut(y, tests).figures([rng.normal(size=(200, 1))]) for _ in range(400)]
+    drawn = HeldOut(y, tests).figures(rng.normal(size=(400, 200, 1)))
     observed = np.std([each.rmsecv for each in drawn])
     assert_allclose(np.mean([each.rmsecv_se for each in drawn]), observed, rtol=0.15)
 
 
 def test_perfect_predictions():
     y = np.arange(6.0)
-    found = HeldOut(y, [np.arange(6)]).figures([y[:, None]])
+    [found] = HeldOut(y, [np.arange(6)]).figures(y[None, :, None])
     assert (found.rmsecv, found.rmsecv_se, found.r2, found.bias) == (0, 0, 1, 0)
     assert found.rpd == np.inf
 
@@ -569,11 +584,12 @@ def test_ranking():
     assert (table.seconds > 0).all()
 
 
-def test_ties_keep_the_order_of_the_grid():
+def test_ties_do_not_depend_on_the_order_of_the_grid():
     X, y = small()
-    good, poor = Ridge(), DummyRegressor()
-    search = quick(models=[(f"model {k}", poor if k % 2 else good) for k in range(40)]).fit(X, y)
-    assert search.results_.index.tolist() == [*range(0, 40, 2), *range(1, 40, 2)]
+    models = [(f"model {k}", DummyRegressor() if k % 2 else Ridge()) for k in range(20)]
+    forth, back = quick(models=models).fit(X, y), quick(models=models[::-1]).fit(X, y)
+    assert forth.results_.model.tolist() == back.results_.model.tolist()
+    assert sorted(forth.results_.model[:10]) == sorted(f"model {k}" for k in range(0, 20, 2))
 
 
 def test_n_components_are_those_of_the_model():
@@ -869,22 +885,13 @@ def counted(monkeypatch, owner, names):
 
 
 def test_what_workers_call_is_compiled_first(monkeypatch):
-    X, y = small(100, 20)
-    called = counted(monkeypatch, kernels, ["snv", "msc", "nipals"])
-    chains = expand_preprocessing(["snv+msc", make_pipeline(MSC(), Recorder()), PCA(100)])
-    models = expand_models(["pls", Fails()], max_components=9, random_state=0)
-    monkeypatch.setattr(Recorder, "seen", [])
-    compile_kernels(X, y, chains, models)
-    assert called == ["msc", "msc", "msc", "msc", "nipals"]  # MSC fits rows and transforms others
-    assert Recorder.seen == []
-
-
-def test_a_search_of_several_workers_compiles_first(monkeypatch):
-    called = counted(monkeypatch, _search, ["compile_kernels"])
-    quick(n_jobs=1).fit(*small())
-    assert called == []
-    quick(n_jobs=2).fit(*small())
-    assert called == ["compile_kernels"]
+    called = counted(monkeypatch, _execution, ["_is_own"])
+    called += counted(monkeypatch, kernels, ["msc"])
+    quick(n_jobs=1, preprocessing=["msc"]).fit(*small())
+    assert "_is_own" not in called
+    fitted = counted(monkeypatch, PLSFamily, ["predict"])
+    quick(n_jobs=2, models="pls", preprocessing=["msc"]).fit(*small())
+    assert fitted == ["predict"]  # in this process, on a few rows; the others are in the workers
 
 
 # ------------------------------------------------------------------ manners

@@ -13,7 +13,13 @@ from spectral_fast import kernels
 from spectral_fast._folds import Splits, check_partition, split
 from spectral_fast._validation import check_finite, needs_no_conversion
 
-__all__ = ["fit_resamples", "pls_cross_val_predict", "pls_resample_coef", "predict_folds"]
+__all__ = [
+    "fit_resamples",
+    "pls_cross_val_predict",
+    "pls_resample_coef",
+    "predict_folds",
+    "predict_held_out",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -273,6 +279,26 @@ def predict_folds(
     n_found : (n_folds,) int
         Components that each training set had to give.
     """
+    held_out, n_found = predict_held_out(
+        X, Y, splits, n_components, sample_weight, scale=scale, K=K, workspace=workspace
+    )
+    predictions = np.empty((n_components, *Y.shape))
+    predictions[:, np.concatenate([test for _, test in splits])] = held_out
+    return predictions, n_found
+
+
+def predict_held_out(
+    X: np.ndarray,
+    Y: np.ndarray,
+    splits: Splits,
+    n_components: int,
+    sample_weight: np.ndarray | None = None,
+    *,
+    scale: bool = False,
+    K: np.ndarray | None = None,
+    workspace: int = 256,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Do as `predict_folds` for any splits; the predictions stand in the order of the test rows."""
     n = len(X)
     weights = np.stack([np.bincount(train, minlength=n) for train, _ in splits])
     if sample_weight is not None:
@@ -280,9 +306,7 @@ def predict_folds(
     test_rows = [test for _, test in splits]
     problem = _Problem(X, Y, weights, test_rows, n_components, scale, False, workspace, K)
     fits, _ = problem.solve()
-    predictions = np.empty((n_components, *Y.shape))
-    predictions[:, np.concatenate(test_rows)] = fits.predictions
-    return predictions, fits.n_found
+    return fits.predictions, fits.n_found
 
 
 def fit_resamples(

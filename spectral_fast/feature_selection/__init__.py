@@ -7,6 +7,7 @@ from spectral_fast.feature_selection._importance import VIP, CoefficientMagnitud
 from spectral_fast.feature_selection._intervals import IntervalPLS
 from spectral_fast.feature_selection._random_frog import RandomFrog
 from spectral_fast.feature_selection._spa import SPA
+from spectral_fast.feature_selection._top import TopChannels
 from spectral_fast.feature_selection._uve import MCUVE, UVE
 from spectral_fast.feature_selection._uve_spa import UVESPA
 
@@ -23,5 +24,6 @@ __all__ = [
     "RandomFrog",
     "SelectionFrequency",
     "SelectivityRatio",
+    "TopChannels",
     "selection_frequency",
 ]

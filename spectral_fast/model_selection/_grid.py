@@ -3,20 +3,37 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import ParameterGrid
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVR
 
 from spectral_fast.cross_decomposition import PLSRegression
+from spectral_fast.feature_selection import CARS, MCUVE, SPA, UVE, UVESPA, VIP, IntervalPLS
 from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
 
-__all__ = ["MODELS", "PREPROCESSING", "Chain", "Model", "expand_models", "expand_preprocessing"]
+__all__ = [
+    "IMPORTANCE",
+    "MODELS",
+    "PREPROCESSING",
+    "SELECTORS",
+    "Chain",
+    "Model",
+    "Selection",
+    "expand_models",
+    "expand_preprocessing",
+    "expand_selectors",
+]
 
 #: Preprocessing by name. A quadratic fits a band's curvature; the second derivative
 #: takes a cubic, as a quadratic's second derivative is constant over the window.
@@ -43,7 +60,32 @@ MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
+#: The selection that asks the candidate's own model, fitted to all channels.
+IMPORTANCE = "importance"
+
+#: Selectors by name; None keeps all channels.
+SELECTORS: dict[str, Any] = {
+    "full": None,
+    IMPORTANCE: None,
+    "vip": VIP(),
+    "spa": SPA(),
+    "uve": UVE(),
+    "mcuve": MCUVE(),
+    "uve_spa": UVESPA(),
+    "ipls": IntervalPLS(),
+    "cars": CARS(),
+}
+
+#: Models without importances of the channels.
+_WITHOUT_IMPORTANCES = (
+    GaussianProcessRegressor,
+    KernelRidge,
+    KNeighborsRegressor,
+    MLPRegressor,
+)
+
 _REMEDIES = {
+    "selectors": "Use one of these names or, in Python, a scikit-learn selector.",
     "preprocessing": "Use one of these names, several joined by a plus sign such as snv+sg1, or, "
     "in Python, a scikit-learn transformer.",
     "models": "Use one of these names or, in Python, a scikit-learn regressor.",
@@ -59,12 +101,49 @@ class Chain:
 
 
 @dataclasses.dataclass(frozen=True)
+class Selection:
+    """A selector of channels and the numbers of channels to try; None is its own choice."""
+
+    name: str
+    selector: Any
+    sizes: tuple[int | None, ...]
+
+    @property
+    def by_importance(self) -> bool:
+        """Whether the candidates' own models select."""
+        return self.name == IMPORTANCE and self.selector is None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all channels are kept."""
+        return self.selector is None and not self.by_importance
+
+
+@dataclasses.dataclass(frozen=True)
 class Model:
     """An estimator and the parameter settings to try."""
 
     name: str
     estimator: Any
     settings: tuple[dict[str, Any], ...]
+
+    def positions(self, size: int | None) -> list[int]:
+        """Return the settings to try on so many channels: not more components than channels."""
+        if size is None:
+            return list(range(len(self.settings)))
+        default = getattr(self.estimator, "n_components", None)
+        counts = (setting.get("n_components", default) for setting in self.settings)
+        return [
+            position
+            for position, count in enumerate(counts)
+            if not (isinstance(count, Integral) and count > size)
+        ]
+
+    @property
+    def has_importances(self) -> bool:
+        """Whether the fitted model may tell how important each channel is to it."""
+        kernel = getattr(self.estimator, "kernel", "linear")
+        return not isinstance(self.estimator, _WITHOUT_IMPORTANCES) and kernel == "linear"
 
 
 def expand_preprocessing(preprocessing: Any) -> list[Chain]:
@@ -75,6 +154,57 @@ def expand_preprocessing(preprocessing: Any) -> list[Chain]:
     ]
     _check_names("preprocessing", [chain.name for chain in chains])
     return chains
+
+
+def expand_selectors(selectors: Any, n_features: Any, n_channels: int) -> list[Selection]:
+    """Return the selections that `SpectralSearchCV(selectors=..., n_features=...)` stands for.
+
+    Numbers of channels that leave none out are skipped; a selector of scikit-learn's, which
+    ranks none, keeps its own choice alone.
+    """
+    counts = _counts(n_features, n_channels)
+    selections = []
+    for name, entry in _named("selectors", selectors, _model_name):
+        if isinstance(entry, str):
+            selector = _lookup("selectors", entry, SELECTORS)
+        else:
+            selector = _checked(entry, "get_support", "selectors")
+        if selector is None and name == IMPORTANCE:
+            sizes = tuple(count for count in counts if count is not None)
+        elif selector is None or not hasattr(selector, "subset"):
+            sizes = (None,)
+        else:
+            sizes = counts
+        if sizes:
+            selections.append(Selection(name, _for_sizes(selector, sizes), sizes))
+    _check_names("selectors", [selection.name for selection in selections])
+    return selections
+
+
+def _counts(n_features: Any, n_channels: int) -> tuple[int | None, ...]:
+    """Return the distinct numbers of channels, None for a selector's own choice."""
+    if isinstance(n_features, Integral | str) or n_features is None:
+        n_features = [n_features]
+    counts: list[int | None] = []
+    for count in n_features:
+        if count in ("auto", None):
+            counts.append(None)
+        elif isinstance(count, Integral) and not isinstance(count, bool) and count >= 1:
+            counts.append(int(count))
+        else:
+            raise ValueError(
+                f'`n_features` must hold numbers of channels from 1, or "auto"; got {count!r}. '
+                'Use "auto" where the selector is to choose.'
+            )
+    return tuple(dict.fromkeys(n for n in counts if n is None or n < n_channels))
+
+
+def _for_sizes(selector: Any, sizes: tuple[int | None, ...]) -> Any:
+    """Return a selector that is ready to give subsets of these sizes."""
+    wanted = [size for size in sizes if size is not None]
+    if isinstance(selector, SPA | UVESPA) and wanted and selector.n_features_to_select is None:
+        return clone(selector).set_params(n_features_to_select=(min(wanted), max(wanted)))
+    return selector
 
 
 def expand_models(models: Any, *, max_components: int, random_state: Any) -> list[Model]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from spectral_fast.model_selection._grid import Chain, Model
+from spectral_fast.model_selection._grid import Chain, Model, Selection
 
 __all__ = ["Candidate", "Figures", "HeldOut", "cv_results", "rank", "ranked_table"]
 
@@ -38,61 +38,90 @@ class HeldOut:
         self._y_shape = y.shape
         y = y.reshape(len(y), -1)
         self._rows = np.concatenate(tests)
-        self._fold_ends = np.cumsum([len(test) for test in tests])[:-1]
-        self._times_held_out = np.bincount(self._rows, minlength=len(y))
+        self._fold_starts = np.cumsum([0, *map(len, tests)])[:-1]
+        self._fold_sizes = np.array([len(test) for test in tests])
+        # Held-out rows sample by sample, for sums over each sample's repeats.
+        self._by_sample = np.argsort(self._rows, kind="stable")
+        self._samples, self._sample_starts, self._times_held_out = np.unique(
+            self._rows[self._by_sample], return_index=True, return_counts=True
+        )
         self._unit = y.std(axis=0, ddof=1) if y.shape[1] > 1 else np.ones(1)
         self._reference = y[self._rows] / self._unit
-        distinct = y[np.unique(self._rows)] / self._unit
+        distinct = y[self._samples] / self._unit
         with np.errstate(divide="ignore", invalid="ignore"):
             self._sd = np.sqrt(
                 ((distinct - distinct.mean(axis=0)) ** 2).sum() / ((len(distinct) - 1) * y.shape[1])
             )
 
-    def figures(self, predictions: Sequence[np.ndarray]) -> Figures:
-        """Return the figures of merit of one candidate.
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of a candidate's held-out predictions."""
+        return self._reference.shape
+
+    def rmsecv(self, predictions: np.ndarray) -> float:
+        """Return the RMSECV of one candidate's held-out predictions."""
+        return float(np.sqrt(((predictions / self._unit - self._reference) ** 2).mean()))
+
+    def figures(self, predictions: np.ndarray) -> list[Figures]:
+        """Return the figures of merit of some candidates.
 
         Parameters
         ----------
-        predictions : sequence of ndarray of shape (n_test, n_targets)
-            For the held-out rows of each fold.
+        predictions : ndarray of shape (n_candidates, n_held_out, n_targets)
+            For the held-out rows, fold after fold.
         """
-        errors = np.concatenate(predictions) / self._unit - self._reference
+        errors = predictions / self._unit - self._reference
         squares = errors**2
-        rmsecv = np.sqrt(squares.mean())
-        about_mean = (self._reference - self._reference.mean(axis=0)) ** 2
+        mean_square = squares.mean(axis=(1, 2))
+        rmsecv = np.sqrt(mean_square)
+        about_mean = ((self._reference - self._reference.mean(axis=0)) ** 2).sum()
+        of_rows = squares.sum(axis=2)
+        n_targets = squares.shape[2]
+        of_folds = np.add.reduceat(of_rows, self._fold_starts, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return Figures(
-                rmsecv=rmsecv,
-                rmsecv_se=self._standard_error(squares),
-                r2=1 - squares.sum() / about_mean.sum(),
-                rpd=self._sd / rmsecv,
-                bias=errors.mean(),
-                fold_rmse=np.array(
-                    [np.sqrt(fold.mean()) for fold in np.split(squares, self._fold_ends)]
-                ),
+            columns = (
+                rmsecv,
+                self._standard_errors(of_rows, mean_square, n_targets),
+                1 - of_rows.sum(axis=1) / about_mean,
+                self._sd / rmsecv,
+                errors.mean(axis=(1, 2)),
             )
+            fold_rmse = np.sqrt(of_folds / (self._fold_sizes * n_targets))
+        return [
+            Figures(*map(float, figures), folds)
+            for *figures, folds in zip(*columns, fold_rmse, strict=True)
+        ]
 
-    def _standard_error(self, squares: np.ndarray) -> float:
-        """Return the standard error of the root of the mean of `squares`.
+    def _standard_errors(
+        self, of_rows: np.ndarray, mean_square: np.ndarray, n_targets: int
+    ) -> np.ndarray:
+        """Return the standard error of the root of each mean square.
 
         A sample's squared errors, of all targets and repeats, are one observation. The
         mean is thus a ratio of sums over samples, linearised as such, and the root
         follows by the delta method.
         """
-        n_targets = squares.shape[1]
-        n_samples = np.count_nonzero(self._times_held_out)
-        mean = squares.mean()
-        sums = np.bincount(self._rows, squares.sum(axis=1), minlength=len(self._times_held_out))
-        residuals = sums - mean * n_targets * self._times_held_out
-        variance = (residuals**2).sum() * n_samples / (n_samples - 1) / squares.size**2
-        return np.sqrt(variance) / (2 * np.sqrt(mean)) if mean > 0 else mean
+        n_samples = len(self._samples)
+        sums = self._sums_by_sample(of_rows)
+        residuals = sums - mean_square[:, np.newaxis] * n_targets * self._times_held_out
+        size = of_rows.shape[1] * n_targets
+        variance = (residuals**2).sum(axis=1) * n_samples / (n_samples - 1) / size**2
+        return np.where(
+            mean_square > 0, np.sqrt(variance) / (2 * np.sqrt(mean_square)), mean_square
+        )
 
-    def out_of_fold(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
-        """Return a prediction for each sample: the mean of its own, NaN where there is none."""
-        total = np.zeros((self._y_shape[0], len(self._unit)))
-        np.add.at(total, self._rows, np.concatenate(predictions))
-        with np.errstate(invalid="ignore"):
-            return (total / self._times_held_out[:, None]).reshape(self._y_shape)
+    def _sums_by_sample(self, of_rows: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(of_rows[:, self._by_sample], self._sample_starts, axis=1)
+
+    def out_of_fold(self, predictions: np.ndarray) -> np.ndarray:
+        """Return a prediction for each sample: the mean of its own, NaN where there is none.
+
+        Of shape (n_candidates, n_samples[, n_targets]), from `predictions` as in `figures`.
+        """
+        means = self._sums_by_sample(predictions) / self._times_held_out[:, np.newaxis]
+        found = np.full((len(predictions), self._y_shape[0], len(self._unit)), np.nan)
+        found[:, self._samples] = means
+        return found.reshape(-1, *self._y_shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,17 +129,25 @@ class Candidate:
     """One line of the tables: what was tried, and what came of it."""
 
     chain: Chain
+    selection: Selection
+    size: int | None
+    n_features: int | None
     model: Model
     setting: dict[str, Any]
     figures: Figures
-    fold_seconds: np.ndarray
+    seconds: float
     error: str | None
 
     @property
     def params(self) -> dict[str, Any]:
         """The candidate's place in the grid."""
-        setting = {f"model__{name}": value for name, value in self.setting.items()}
-        return {"preprocessing": self.chain.name, "model": self.model.name, **setting}
+        place: dict[str, Any] = {"preprocessing": self.chain.name}
+        if not self.selection.is_full:
+            place["selector"] = self.selection.name
+            if self.size is not None:
+                place["n_features"] = self.size
+        place["model"] = self.model.name
+        return place | {f"model__{name}": value for name, value in self.setting.items()}
 
     @property
     def n_components(self) -> int | None:
@@ -121,12 +158,23 @@ class Candidate:
 def rank(candidates: Sequence[Candidate]) -> np.ndarray:
     """Return the candidates' positions, best first.
 
-    The smallest RMSECV leads, equal ones keep their order, and NaN is last.
+    The smallest RMSECV leads and NaN is last. Equal ones go by fewer channels, fewer latent
+    variables, and then their place in the grid as text, so that the order of the grid, in
+    which names and values were given, does not matter.
     """
-    return np.argsort([each.figures.rmsecv for each in candidates], kind="stable")
+    keys = [
+        (
+            np.inf if np.isnan(each.figures.rmsecv) else each.figures.rmsecv,
+            each.n_features or 0,
+            each.n_components or 0,
+            sorted((name, str(value)) for name, value in each.params.items()),
+        )
+        for each in candidates
+    ]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__))
 
 
-def ranked_table(candidates: Sequence[Candidate], n_features: int) -> pd.DataFrame:
+def ranked_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
     """Return a line for each candidate, best first; the index is its place in the grid."""
     order = rank(candidates)
     ranked = [candidates[position] for position in order]
@@ -134,8 +182,10 @@ def ranked_table(candidates: Sequence[Candidate], n_features: int) -> pd.DataFra
     columns: dict[str, Any] = {
         "rank": np.arange(1, len(ranked) + 1),
         "preprocessing": [each.chain.name for each in ranked],
-        "selector": _objects([None] * len(ranked)),
-        "n_features": np.full(len(ranked), n_features),
+        "selector": _objects(
+            [None if each.selection.is_full else each.selection.name for each in ranked]
+        ),
+        "n_features": pd.array([each.n_features for each in ranked], dtype="Int64"),
         "model": [each.model.name for each in ranked],
         "params": _objects([each.setting for each in ranked]),
         "n_components": pd.array([each.n_components for each in ranked], dtype="Int64"),
@@ -145,21 +195,21 @@ def ranked_table(candidates: Sequence[Candidate], n_features: int) -> pd.DataFra
         "rpd": [each.rpd for each in figures],
         "bias": [each.bias for each in figures],
         "error": _objects([each.error for each in ranked]),
-        "seconds": [each.fold_seconds.sum() for each in ranked],
+        "seconds": [each.seconds for each in ranked],
     }
     return pd.DataFrame(columns).set_index(pd.Index(order, name="candidate"))
 
 
 def cv_results(candidates: Sequence[Candidate]) -> dict[str, Any]:
     """Return the results under scikit-learn's keys, in the order of the grid."""
-    seconds = np.array([each.fold_seconds for each in candidates])
+    n_folds = len(candidates[0].figures.fold_rmse)
+    seconds = np.array([each.seconds for each in candidates]) / n_folds
     scores = -np.array([each.figures.fold_rmse for each in candidates])
     params = [each.params for each in candidates]
     ranks = np.empty(len(candidates), dtype=np.int32)
     ranks[rank(candidates)] = np.arange(1, len(candidates) + 1)
     return {
-        "mean_fit_time": seconds.mean(axis=1),
-        "std_fit_time": seconds.std(axis=1),
+        "mean_fit_time": seconds,
         **{f"param_{name}": _column(params, name) for name in _names(params)},
         "params": params,
         **{f"split{fold}_test_score": column for fold, column in enumerate(scores.T)},

@@ -1,39 +1,30 @@
-"""The search over preprocessing × model."""
+"""The search over preprocessing × channels × model."""
 
-import itertools
-import os
+import time
 import warnings
-from collections.abc import Iterator, Sequence
-from numbers import Integral
-from typing import Any, ClassVar
+from numbers import Integral, Real
+from os import PathLike
+from typing import ClassVar
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.exceptions import FitFailedWarning
+from sklearn.feature_selection import SelectFromModel
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
-from spectral_fast._folds import Splits, split
+from spectral_fast._folds import split
 from spectral_fast._validation import check_spectra
-from spectral_fast.model_selection._execution import (
-    FoldOutcome,
-    compile_kernels,
-    described,
-    evaluate_fold,
-    is_stateless,
-)
+from spectral_fast.feature_selection import TopChannels
 from spectral_fast.model_selection._grid import (
-    Chain,
-    Model,
     expand_models,
     expand_preprocessing,
+    expand_selectors,
 )
+from spectral_fast.model_selection._plan import Plan
+from spectral_fast.model_selection._progress import Progress
 from spectral_fast.model_selection._results import (
     Candidate,
     HeldOut,
@@ -41,8 +32,13 @@ from spectral_fast.model_selection._results import (
     rank,
     ranked_table,
 )
+from spectral_fast.model_selection._run import Run
+from spectral_fast.model_selection.families import made
 
 __all__ = ["SpectralSearchCV"]
+
+#: Candidates whose figures are computed together.
+_MANY = 500
 
 
 class SpectralSearchCV(RegressorMixin, BaseEstimator):
@@ -162,9 +158,16 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "models": "no_validation",  # the grid language has errors of its own
         "preprocessing": "no_validation",
+        "selectors": "no_validation",
+        "n_features": "no_validation",
+        "selector_scope": [StrOptions({"fold", "all"})],
         "cv": ["cv_object"],
         "n_jobs": [Integral, None],
         "progress": ["boolean"],
+        "callback": [callable, None],
+        "journal": [str, PathLike, None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(Real, 0, None, closed="neither"), None],
         "error_score": [StrOptions({"raise"}), np.nan],
         "random_state": ["random_state"],
     }
@@ -173,18 +176,32 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         self,
         models=("pls", "ridge"),
         preprocessing=("raw", "snv", "sg1", "snv+sg1"),
+        selectors=("full",),
         *,
+        n_features=(10, 20, 50, 100),
+        selector_scope="fold",
         cv=5,
         n_jobs=None,
         progress=False,
+        callback=None,
+        journal=None,
+        time_limit=None,
+        memory_limit=None,
         error_score=np.nan,
         random_state=0,
     ):
         self.models = models
         self.preprocessing = preprocessing
+        self.selectors = selectors
+        self.n_features = n_features
+        self.selector_scope = selector_scope
         self.cv = cv
         self.n_jobs = n_jobs
         self.progress = progress
+        self.callback = callback
+        self.journal = journal
+        self.time_limit = time_limit
+        self.memory_limit = memory_limit
         self.error_score = error_score
         self.random_state = random_state
 
@@ -220,31 +237,40 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         UserWarning
             If fits warn in the folds: one warning that counts them and quotes the first.
         """
-        spectra, y = self._validate(X, y)
-        splits = split(self.cv, spectra, y, groups, self.random_state)
-        smallest = min(len(train) for train, _ in splits)
-        chains = expand_preprocessing(self.preprocessing)
-        models = expand_models(
-            self.models,
-            max_components=min(smallest - 1, self.n_features_in_),  # centring costs a rank
-            random_state=self.random_state,
-        )
-        held_out = HeldOut(y, [test for _, test in splits])
-        candidates, out_of_fold = self._evaluate(spectra, y, splits, chains, models, held_out)
+        start = time.monotonic()
+        spectra, reference = self._validate(X, y)
+        splits = split(self.cv, spectra, reference, groups, self.random_state)
+        plan = self._plan(splits)
+        held_out = HeldOut(reference, [test for _, test in splits])
+        total = len(plan.specs) * len(splits)
+        with Progress(total, held_out, self.progress, self.callback) as progress:
+            run = Run(
+                plan,
+                spectra,
+                reference,
+                splits,
+                0,
+                n_jobs=self.n_jobs,
+                raises=self.error_score == "raise",
+                journal=None,
+                deadline=start + (self.time_limit or np.inf),
+                memory=2.0**20 * (self.memory_limit or 1024),
+                watch=progress.update,
+            )
+            run.evaluate()
+        candidates, self.oof_predictions_ = _candidates(plan, run, held_out)
+        self._warn(run)
         self._report_failures(candidates)
 
         best = rank(candidates)[0]
-        winner = candidates[best]
         self.n_splits_ = len(splits)
         self.cv_results_ = cv_results(candidates)
-        self.results_ = ranked_table(candidates, self.n_features_in_)
-        self.oof_predictions_ = np.array(out_of_fold)
+        self.results_ = ranked_table(candidates)
         self.best_index_ = int(best)
-        self.best_params_ = winner.params
-        self.best_score_ = -winner.figures.rmsecv
-        steps = [(name, clone(step)) for name, step in winner.chain.steps]
-        model = clone(winner.model.estimator).set_params(**winner.setting)
-        self.best_estimator_ = Pipeline([*steps, ("model", model)]).fit(X, y)
+        self.best_params_ = candidates[best].params
+        self.best_score_ = -candidates[best].figures.rmsecv
+        self.best_estimator_ = _pipeline(candidates[best]).fit(X, y)
+        self.timing_ = run.seconds | {"wall": time.monotonic() - start}
         return self
 
     def predict(self, X):
@@ -271,87 +297,43 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
             validate_separately=(
                 {
                     "dtype": (np.float64, np.float32),
+                    "order": "C",  # sums depend on the order, and workers get a copy in C's
                     "ensure_all_finite": False,
                     "ensure_min_samples": 2,
                 },
-                {"dtype": np.float64, "ensure_2d": False, "ensure_all_finite": False},
+                {
+                    "dtype": np.float64,
+                    "order": "C",
+                    "ensure_2d": False,
+                    "ensure_all_finite": False,
+                },
             ),
         )
         check_consistent_length(spectra, y)
         check_spectra(spectra, y, channel_names=getattr(self, "feature_names_in_", None))
         return spectra, y
 
-    def _evaluate(
-        self,
-        X: np.ndarray,
-        y: np.ndarray,
-        splits: Splits,
-        chains: list[Chain],
-        models: list[Model],
-        held_out: HeldOut,
-    ) -> tuple[list[Candidate], list[np.ndarray]]:
-        """Return all candidates in the order of the grid, and their out-of-fold predictions."""
-        candidates: list[Candidate] = []
-        out_of_fold: list[np.ndarray] = []
-        warned: list[str] = []
-        best = np.inf
-        if effective_n_jobs(self.n_jobs) > 1:
-            compile_kernels(X, y, chains, models)
-        # The limit in each worker is for other processes; this one outlasts the threads
-        # of a threading backend, which share one setting and would restore it in any order.
-        with (
-            threadpool_limits(limits=1),
-            warnings.catch_warnings(record=True) as caught,
-            tqdm(total=len(chains) * len(models) * len(splits), disable=not self.progress) as bar,
-        ):
-            parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
-            outcomes = parallel(self._tasks(X, y, splits, chains, models))
-            for chain, model in itertools.product(chains, models):
-                folds: list[FoldOutcome] = []
-                for fold in itertools.islice(outcomes, len(splits)):
-                    folds.append(fold)
-                    bar.update()
-                warned += itertools.chain.from_iterable(fold.warnings for fold in folds)
-                by_setting = zip(*(fold.candidates for fold in folds), strict=True)
-                for setting, results in zip(model.settings, by_setting, strict=True):
-                    predictions = [each.predictions for each in results]
-                    candidates.append(
-                        Candidate(
-                            chain,
-                            model,
-                            setting,
-                            held_out.figures(predictions),
-                            np.array([each.seconds for each in results]),
-                            next((each.error for each in results if each.error), None),
-                        )
-                    )
-                    out_of_fold.append(held_out.out_of_fold(predictions))
-                    best = np.fmin(best, candidates[-1].figures.rmsecv)
-                bar.set_postfix_str(f"best RMSECV {best:.4g}")
-        warned += described(caught)
-        if warned:
+    def _plan(self, splits) -> Plan:
+        smallest = min(len(train) for train, _ in splits)
+        return Plan(
+            expand_preprocessing(self.preprocessing),
+            expand_selectors(self.selectors, self.n_features, self.n_features_in_),
+            expand_models(
+                self.models,
+                max_components=min(smallest - 1, self.n_features_in_),  # centring costs a rank
+                random_state=self.random_state,
+            ),
+            splits,
+            self.selector_scope == "all",
+        )
+
+    def _warn(self, run: Run) -> None:
+        if run.warnings:
             warnings.warn(
-                f"Warnings while cross-validating: {len(warned)}. The first: {warned[0]}",
+                f"Warnings while cross-validating: {len(run.warnings)}. The first: "
+                f"{run.warnings[0]}",
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
-        return candidates, out_of_fold
-
-    def _tasks(
-        self,
-        X: np.ndarray,
-        y: np.ndarray,
-        splits: Splits,
-        chains: list[Chain],
-        models: list[Model],
-    ) -> Iterator[Any]:
-        """Yield a task for each chain, model and fold; spectra are treated as they are needed."""
-        raise_errors = self.error_score == "raise"
-        for chain in chains:
-            treated, steps = _treat_once(X, y, chain)
-            for model, (train, test) in itertools.product(models, splits):
-                yield delayed(evaluate_fold)(
-                    treated, y, train, test, steps, model, raise_errors, os.getpid()
-                )
 
     def _report_failures(self, candidates: list[Candidate]) -> None:
         errors = [each.error for each in candidates if each.error]
@@ -371,16 +353,46 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         return tags
 
 
-def _treat_once(
-    X: np.ndarray, y: np.ndarray, chain: Chain
-) -> tuple[np.ndarray, Sequence[tuple[str, Any]]]:
-    """Return the spectra after the chain's leading stateless steps, and the other steps."""
-    treated = X
-    steps = list(chain.steps)
-    try:
-        while steps and is_stateless(steps[0][1]):
-            treated = np.asarray(clone(steps[0][1]).fit_transform(treated, y))
-            steps.pop(0)
-    except Exception:
-        return X, chain.steps  # the step fails again within the folds, where errors are recorded
-    return treated, steps
+def _candidates(plan: Plan, run: Run, held_out: HeldOut) -> tuple[list[Candidate], np.ndarray]:
+    """Return all candidates in the order of the grid, and their out-of-fold predictions."""
+    candidates: list[Candidate] = []
+    out_of_fold = []
+    for start in range(0, len(plan.specs), _MANY):
+        specs = plan.specs[start : start + _MANY]
+        outcomes = [run.outcome(spec) for spec in specs]
+        nothing = np.full(held_out.shape, np.nan)
+        predictions = np.stack(
+            [nothing if each.held_out is None else each.held_out for each in outcomes]
+        )
+        out_of_fold.append(held_out.out_of_fold(predictions))
+        figures = held_out.figures(predictions)
+        for spec, outcome, figure in zip(specs, outcomes, figures, strict=True):
+            model = plan.models[spec.model]
+            candidates.append(
+                Candidate(
+                    plan.chains[spec.chain],
+                    plan.selections[spec.selection],
+                    spec.size,
+                    run.n_features(spec),
+                    model,
+                    model.settings[spec.position],
+                    figure,
+                    outcome.seconds,
+                    outcome.error,
+                )
+            )
+    return candidates, np.concatenate(out_of_fold)
+
+
+def _pipeline(candidate: Candidate) -> Pipeline:
+    """Return the scikit-learn Pipeline that a candidate stands for."""
+    model = made(candidate.model.estimator, candidate.setting)
+    selection, size = candidate.selection, candidate.size
+    steps = [(name, clone(step)) for name, step in candidate.chain.steps]
+    if selection.by_importance:
+        top = SelectFromModel(clone(model), threshold=-np.inf, max_features=size)
+        steps.append(("selector", top))
+    elif not selection.is_full:
+        selector = clone(selection.selector)
+        steps.append(("selector", selector if size is None else TopChannels(selector, size)))
+    return Pipeline([*steps, ("model", model)])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -23,8 +23,9 @@ class Matrix:
 
     Parameters
     ----------
-    X : (n, p) C-contiguous float64
-        All samples, after preprocessing and selection; read-only.
+    X : (n, p) C-contiguous float64 or float32
+        All samples, after preprocessing and selection; read-only. Rows of samples that are
+        in no fold are not to be looked at.
     y : (n,) or (n, m) float64, or (n,) int
         Reference values; for a classification the number of each sample's class.
     splits : Splits
@@ -44,10 +45,20 @@ class Matrix:
         """The targets as columns."""
         return self.y.reshape(len(self.y), -1)
 
+    @property
+    def n_held_out(self) -> int:
+        """Number of held-out rows, over all folds."""
+        return sum(len(test) for _, test in self.splits)
+
+    @cached_property
+    def double(self) -> np.ndarray:
+        """The spectra in double precision."""
+        return np.ascontiguousarray(self.X, dtype=np.float64)
+
     @cached_property
     def centred(self) -> np.ndarray:
         """The spectra less their mean."""
-        return self.X - self.X.mean(axis=0)
+        return self.double - self.double.mean(axis=0)
 
     @cached_property
     def gram(self) -> np.ndarray:
@@ -75,29 +86,52 @@ class Matrix:
         return np.array_equal(np.sort(held_out), np.arange(len(self.y)))
 
 
-class Family(Protocol):
+class Family:
     """How the candidates of one estimator are answered on one matrix.
 
-    The answers equal those of a fit for each candidate and fold by itself.
+    The answers equal those of a fit for each candidate and fold by itself. A subclass has
+    `handles`, `batches` and `predict`.
     """
 
     #: Whether one call answers all folds of a matrix; otherwise each fold is a task.
-    takes_all_folds: bool
+    takes_all_folds = False
 
     def handles(self, estimator: Any) -> bool:
         """Return whether this family knows `estimator`: its type, and its fixed parameters."""
+        raise NotImplementedError
 
     def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         """Return the candidates that are answered together, as lists of positions in `settings`.
 
         One whose parameters the family cannot serve is no member of any list.
         """
+        raise NotImplementedError
 
-    def predict(self, estimator: Any, settings: Settings, matrix: Matrix) -> list[np.ndarray]:
+    def predict(
+        self, estimator: Any, settings: Settings, matrix: Matrix
+    ) -> Sequence[np.ndarray | Exception]:
         """Return the held-out `outputs` of each candidate of one batch, the folds in order.
 
-        Every array is (number of held-out rows, columns), and has the same columns.
+        Every array is (number of held-out rows, columns), and has the same columns. The
+        error of a candidate that cannot be fitted takes its place. An error that is raised
+        is that of the batch, whose candidates are then tried one by one.
         """
+        raise NotImplementedError
+
+    def importances(
+        self, estimator: Any, settings: Settings, X: np.ndarray, y: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return how important each channel is to each candidate of one batch, fitted to `X`.
+
+        As scikit-learn's `SelectFromModel` has it: the absolute coefficients, several
+        targets' added up, or what the model calls its importances.
+        """
+        return [_importances(made(estimator, setting).fit(X, y)) for setting in settings]
+
+
+def _importances(model: Any) -> np.ndarray:
+    found = model.coef_ if hasattr(model, "coef_") else model.feature_importances_
+    return np.abs(np.atleast_2d(found)).sum(axis=0)
 
 
 def made(estimator: Any, setting: dict[str, Any]) -> Any:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from spectral_fast.model_selection.families._base import made, outputs
+from spectral_fast.model_selection.families._base import Family, made, outputs
 
 __all__ = ["GenericFamily"]
 
 
-class GenericFamily:
+class GenericFamily(Family):
     """A fit for each candidate and fold, for any estimator."""
 
     takes_all_folds = False

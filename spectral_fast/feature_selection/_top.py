@@ -1,0 +1,76 @@
+"""A number of channels from a selector that would choose one itself."""
+
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import _fit_context, clone
+from sklearn.utils._param_validation import HasMethods, Interval
+
+from spectral_fast.feature_selection._base import ChannelSelector
+
+__all__ = ["TopChannels"]
+
+
+class TopChannels(ChannelSelector):
+    """The channels that another selector takes, were their number given.
+
+    Parameters
+    ----------
+    selector : ChannelSelector
+        Any selector of this package; it is cloned.
+    n_features : int, default=10
+        Number of channels, from 1 to that of the spectra.
+
+    Attributes
+    ----------
+    selector_ : ChannelSelector
+        The fitted selector.
+    support_, scores_, ranking_, n_features_, mean_spectrum_
+        As every selector has them; scores and ranking are those of `selector_`.
+
+    Examples
+    --------
+    >>> from spectral_fast.datasets import load_gasoline
+    >>> from spectral_fast.feature_selection import UVE, TopChannels
+    >>> X, octane = load_gasoline(return_X_y=True)
+    >>> TopChannels(UVE(n_components=3), n_features=12).fit_transform(X, octane).shape
+    (60, 12)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "selector": [HasMethods(["fit", "subset"])],
+        "n_features": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, selector, n_features=10):
+        self.selector = selector
+        self.n_features = n_features
+
+    @_fit_context(prefer_skip_nested_validation=False)  # the selector is the user's own
+    def fit(self, X, y):
+        """Fit the selector and take the channels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Reference values.
+
+        Returns
+        -------
+        self : object
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer channels, or the selector has no subset of this size.
+        """
+        spectra, _ = self._validate(X, y)
+        self._check_count("n_features", self.n_features)
+        self.selector_ = clone(self.selector).fit(X, y)
+        chosen = np.asarray(self.selector_.subset(self.n_features))
+        self._set(spectra, chosen, self.selector_.scores_, self.selector_.ranking_)
+        return self

@@ -1,0 +1,68 @@
+"""What is told of a search while it runs."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from spectral_fast.model_selection._results import HeldOut
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """A bar, and a caller's function, that follow a search.
+
+    Parameters
+    ----------
+    total : int
+        Number of candidates times folds.
+    held_out : HeldOut
+    shows : bool
+        Whether there is a bar.
+    callback : callable or None
+        Gets a dict after each step: ``done`` and ``total`` count candidates' folds, ``best``
+        is the least RMSECV so far, ``elapsed`` and ``remaining`` are seconds.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        held_out: HeldOut,
+        shows: bool,
+        callback: Callable[[dict[str, Any]], Any] | None,
+    ):
+        self._total = total
+        self._held_out = held_out
+        self._callback = callback
+        self._bar = tqdm(total=total, disable=not shows, unit="fold")
+        self._start = time.monotonic()
+        self._done = 0
+        self._best = np.inf
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def update(self, n_done: int, finished: Sequence[np.ndarray]) -> None:
+        """Count `n_done` folds more; `finished` are the predictions of complete candidates."""
+        self._done += n_done
+        for predictions in finished:
+            self._best = min(self._best, self._held_out.rmsecv(predictions))
+        self._bar.update(n_done)
+        self._bar.set_postfix_str(f"best RMSECV {self._best:.4g}", refresh=False)
+        if self._callback is not None:
+            elapsed = time.monotonic() - self._start
+            self._callback(
+                {
+                    "done": self._done,
+                    "total": self._total,
+                    "best": self._best,
+                    "elapsed": elapsed,
+                    "remaining": elapsed * (self._total / max(self._done, 1) - 1),
+                }
+            )

@@ -1,0 +1,248 @@
+"""One pass over the tasks of a plan: what a search waits for."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from spectral_fast._folds import Splits
+from spectral_fast.model_selection._costs import category, estimated_seconds
+from spectral_fast.model_selection._execution import Done, Work, compile_kernels, described, run
+from spectral_fast.model_selection._grid import Chain
+from spectral_fast.model_selection._plan import Plan, Spec, is_stateless
+from spectral_fast.model_selection._records import Keys, from_record, to_record
+from spectral_fast.model_selection._tasks import (
+    EVERYTHING,
+    Channels,
+    ModelTask,
+    Outcome,
+    SelectTask,
+    Shared,
+)
+
+__all__ = ["Run"]
+
+Task = SelectTask | ModelTask
+
+
+class Run:
+    """The evaluation of a plan's candidates on one data set.
+
+    Parameters
+    ----------
+    plan : Plan
+    X, y, splits, n_classes
+        As in `Shared`.
+    n_jobs : int or None
+    raises : bool
+        Whether the first error of a candidate ends the run.
+    journal : Journal or None
+        Where finished tasks are kept, and found.
+    deadline : float
+        Value of `time.monotonic` after which no task starts.
+    memory : float
+        Bytes that preprocessed spectra may take at a time; those of one chain always may.
+    watch : callable
+        Gets the number of candidates' folds that were done, and the held-out predictions
+        of the candidates that this completed.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        Time of the workers by what it was spent on.
+    warnings : list of str
+        What fits warned of, in this process and in others.
+    stopped : str
+        Why the run ended before all was done; empty if it did not.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        X: np.ndarray,
+        y: np.ndarray,
+        splits: Splits,
+        n_classes: int,
+        *,
+        n_jobs: int | None,
+        raises: bool,
+        journal: Any,
+        deadline: float,
+        memory: float,
+        watch: Callable[[int, list[np.ndarray]], None],
+    ):
+        self._plan = plan
+        self._X = X
+        self._y = y
+        self._splits = splits
+        self._n_classes = n_classes
+        self._n_jobs = n_jobs
+        self._raises = raises
+        self._journal = journal
+        self._keys = Keys(plan) if journal is not None else None
+        self._deadline = deadline
+        self._memory = memory
+        self._watch = watch
+        self._parts: dict[Spec, dict[tuple[int, ...], Outcome]] = {}
+        self._widths: dict[tuple[int, int], list[int]] = {}
+        self.seconds: dict[str, float] = {}
+        self.warnings: list[str] = []
+        self.stopped = ""
+
+    def evaluate(self) -> None:
+        """Do all tasks, or what can be done until the deadline or Ctrl-C."""
+        # The limit in each worker is for other processes; this one outlasts the threads
+        # of a threading backend, which share one setting and would restore it in any order.
+        with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                for shareds in self._blocks():
+                    self._evaluate(shareds)
+            except KeyboardInterrupt:
+                self.stopped = "interrupted"
+        if not self.stopped and time.monotonic() >= self._deadline:
+            self.stopped = "time limit"
+        self.warnings += described(caught)
+
+    def outcome(self, spec: Spec) -> Outcome:
+        """Return what became of a candidate, over all folds."""
+        parts = self._parts.get(spec, {})
+        seconds = sum(part.seconds for part in parts.values())
+        error = next((part.error for part in parts.values() if part.error), None)
+        if error is None and sum(map(len, parts)) < self._plan.n_folds:
+            error = f"not evaluated: {self.stopped}"
+        if error is not None:
+            return Outcome(None, error, seconds)
+        return Outcome(
+            np.concatenate([parts[each].held_out for each in sorted(parts)]), None, seconds
+        )
+
+    def n_features(self, spec: Spec) -> int | None:
+        """Return the channels that a candidate uses, the mean where its folds' differ."""
+        if spec.size is not None:
+            return spec.size
+        widths = self._widths.get((spec.chain, spec.selection))
+        return round(float(np.mean(widths))) if widths else None
+
+    def _blocks(self) -> Iterator[dict[int, Shared]]:
+        """Yield the chains' spectra, as many at a time as the memory holds."""
+        block: dict[int, Shared] = {}
+        size = 0
+        for number, chain in enumerate(self._plan.chains):
+            start = time.perf_counter()
+            shared = self._shared(chain)
+            self._add_seconds("preprocessing", time.perf_counter() - start)
+            if block and size + shared.X.nbytes > self._memory:
+                yield block
+                block, size = {}, 0
+            block[number] = shared
+            size += shared.X.nbytes
+        yield block
+
+    def _shared(self, chain: Chain) -> Shared:
+        X, steps = _treat_once(self._X, self._y, chain)
+        return Shared(
+            X,
+            self._y,
+            self._splits,
+            self._n_classes,
+            tuple(steps),
+            tuple(self._plan.selections),
+            tuple(self._plan.models),
+            self._raises,
+        )
+
+    def _evaluate(self, shareds: Mapping[int, Shared]) -> None:
+        if effective_n_jobs(self._n_jobs) > 1:
+            compile_kernels(list(shareds.values()))
+        channels: dict[SelectTask, Channels] = {}
+        select_tasks = [task for chain in shareds for task in self._plan.select_tasks(chain)]
+        for done in self._done(select_tasks, shareds, {}):
+            channels[done.task] = done.result
+            self._add_seconds("selection", done.seconds - done.preprocessing_seconds)
+        for task, found in channels.items():
+            if isinstance(chosen := found.get(None), np.ndarray):
+                self._widths.setdefault((task.chain, task.selection), []).append(len(chosen))
+        model_tasks = [
+            task
+            for chain, shared in shareds.items()
+            for task in self._plan.model_tasks(chain, len(shared.steps))
+        ]
+        for done in self._done(model_tasks, shareds, channels):
+            self._take(done, shareds[done.task.chain])
+
+    def _done(
+        self,
+        tasks: Sequence[Task],
+        shareds: Mapping[int, Shared],
+        channels: Mapping[SelectTask, Channels],
+    ) -> Iterator[Done]:
+        """Yield all tasks with their results: those of the journal first, then the others."""
+        keys = {}
+        if self._journal is not None:
+            keys = {task: self._keys(task) for task in tasks}
+            records = self._journal.load(list(keys.values()))
+            yield from (
+                from_record(task, records[key]) for task, key in keys.items() if key in records
+            )
+            tasks = [task for task, key in keys.items() if key not in records]
+        work = [
+            Work(
+                task,
+                shared := shareds[task.chain],
+                _channels_of(task, channels),
+                estimated_seconds(task, shared),
+            )
+            for task in tasks
+        ]
+        for done in run(work, self._n_jobs, self._deadline):
+            if self._journal is not None:
+                self._journal.save(keys[done.task], to_record(done))
+            yield done
+
+    def _take(self, done: Done, shared: Shared) -> None:
+        task = done.task
+        self.warnings += done.warnings
+        self._add_seconds("preprocessing", done.preprocessing_seconds)
+        finished = []
+        for (size, model, position), outcome in done.result.items():
+            spec = Spec(task.chain, task.selection, size, model, position)
+            parts = self._parts.setdefault(spec, {})
+            parts[task.folds] = outcome
+            self._add_seconds(category(shared.models[model].estimator), outcome.seconds)
+            if sum(map(len, parts)) == self._plan.n_folds:
+                whole = self.outcome(spec).held_out
+                finished += [] if whole is None else [whole]
+        if shared.selections[task.selection].is_full:
+            self._widths.setdefault((task.chain, task.selection), [shared.X.shape[1]])
+        self._watch(len(done.result) * len(task.folds), finished)
+
+    def _add_seconds(self, name: str, seconds: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+def _channels_of(task: Task, channels: Mapping[SelectTask, Channels]) -> Channels | None:
+    if isinstance(task, SelectTask):
+        return None
+    fold = EVERYTHING if task.whole else task.folds[0]
+    return channels.get(SelectTask(task.chain, fold, task.selection))
+
+
+def _treat_once(
+    X: np.ndarray, y: np.ndarray, chain: Chain
+) -> tuple[np.ndarray, Sequence[tuple[str, Any]]]:
+    """Return the spectra after the chain's leading stateless steps, and the other steps."""
+    treated = X
+    steps = list(chain.steps)
+    try:
+        while steps and is_stateless(steps[0][1]):
+            treated = np.ascontiguousarray(clone(steps[0][1]).fit_transform(treated, y))
+            steps.pop(0)
+    except Exception:
+        return X, chain.steps  # the step fails again within the folds, where errors are recorded
+    return treated, steps

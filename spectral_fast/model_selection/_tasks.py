@@ -1,0 +1,295 @@
+"""What runs in a worker: selections of channels, and models on what they leave."""
+
+import contextlib
+import itertools
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from spectral_fast._folds import Splits
+from spectral_fast.kernels import thread_limit
+from spectral_fast.model_selection._grid import Model, Selection
+from spectral_fast.model_selection.families import Family, Matrix, batches_of
+
+__all__ = [
+    "EVERYTHING",
+    "Job",
+    "ModelTask",
+    "Outcome",
+    "SelectTask",
+    "Shared",
+    "all_failed",
+    "one_thread",
+    "run_task",
+]
+
+#: The fold of a selection that is made on all samples.
+EVERYTHING = -1
+
+
+class Shared(NamedTuple):
+    """What the tasks of one preprocessing chain have in common."""
+
+    X: np.ndarray  # (n, p) spectra after the chain's leading stateless steps
+    y: np.ndarray
+    splits: Splits
+    n_classes: int
+    steps: tuple[tuple[str, Any], ...]  # the chain's other steps, fitted fold by fold
+    selections: tuple[Selection, ...]
+    models: tuple[Model, ...]
+    raises: bool  # whether errors are raised instead of recorded
+
+
+class SelectTask(NamedTuple):
+    """One selector, fitted to one training set."""
+
+    chain: int
+    fold: int  # EVERYTHING for all samples
+    selection: int
+
+
+class Job(NamedTuple):
+    """Settings of one model that are answered together."""
+
+    size: int | None  # of the selection; None for its own choice
+    model: int
+    positions: tuple[int, ...]  # in the model's settings
+
+
+class ModelTask(NamedTuple):
+    """Models on the channels that one selection leaves, for some folds."""
+
+    chain: int
+    folds: tuple[int, ...]
+    selection: int
+    jobs: tuple[Job, ...]  # those of a size together
+    whole: bool  # whether the channels are selected on all samples
+
+    def candidates(self) -> Iterator[tuple[int | None, int, int]]:
+        """Yield the (size, model, position) of each candidate."""
+        for job in self.jobs:
+            for position in job.positions:
+                yield job.size, job.model, position
+
+
+class Outcome(NamedTuple):
+    """What became of one candidate in a task."""
+
+    held_out: np.ndarray | None  # see `families.outputs`; None where it failed
+    error: str | None
+    seconds: float
+
+
+#: For each size of a selection its channels, or an error.
+Channels = dict[int | None, np.ndarray | str]
+
+
+def run_task(
+    task: SelectTask | ModelTask, shared: Shared, channels: Channels | None
+) -> tuple[Any, float]:
+    """Return the result of a task and the seconds of its preprocessing.
+
+    That of a `SelectTask` is its `Channels`; that of a `ModelTask` has an `Outcome` for
+    each (size, model, position). `channels` are those of the task's selection.
+    """
+    with one_thread():
+        start = time.perf_counter()
+        try:
+            X = _fold_spectra(task, shared)
+        except Exception as error:
+            if shared.raises:
+                raise
+            return all_failed(task, shared, _described(error)), time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        if isinstance(task, SelectTask):
+            return _select(task, shared, X), seconds
+        return dict(_evaluate(task, shared, X, channels)), seconds
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Use one thread: the tasks are what runs in parallel.
+
+    Sums that a BLAS splits over threads would also make results depend on `n_jobs`.
+    """
+    with threadpool_limits(limits=1), thread_limit(1):
+        yield
+
+
+def _fold_spectra(task: SelectTask | ModelTask, shared: Shared) -> np.ndarray:
+    """Return the spectra after all steps, those with a state fitted to the training rows."""
+    if not shared.steps:
+        return shared.X
+    fold = task.fold if isinstance(task, SelectTask) else task.folds[0]
+    X = shared.X
+    if fold == EVERYTHING:
+        for _, step in shared.steps:
+            X = np.asarray(clone(step).fit_transform(X, shared.y))
+        return X
+    train, test = shared.splits[fold]
+    X_train, X_test = X[train], X[test]
+    for _, step in shared.steps:
+        transformer = clone(step)
+        X_train = np.asarray(transformer.fit_transform(X_train, shared.y[train]))
+        X_test = np.asarray(transformer.transform(X_test))
+    X = np.zeros((len(X), X_train.shape[1]), dtype=X_train.dtype)
+    X[train], X[test] = X_train, X_test
+    return X
+
+
+def all_failed(task: SelectTask | ModelTask, shared: Shared, error: str) -> Any:
+    if isinstance(task, SelectTask):
+        return dict.fromkeys(shared.selections[task.selection].sizes, error)
+    return {key: Outcome(None, error, 0.0) for key in task.candidates()}
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+# --- selection --------------------------------------------------------------------------
+
+
+def _select(task: SelectTask, shared: Shared, X: np.ndarray) -> Channels:
+    selection = shared.selections[task.selection]
+    rows = slice(None) if task.fold == EVERYTHING else shared.splits[task.fold][0]
+    try:
+        fitted = clone(selection.selector).fit(X[rows], shared.y[rows])
+    except Exception as error:
+        if shared.raises:
+            raise
+        return dict.fromkeys(selection.sizes, _described(error))
+    return {size: _channels(fitted, size, shared.raises) for size in selection.sizes}
+
+
+def _channels(fitted: Any, size: int | None, raises: bool) -> np.ndarray | str:
+    """Return the channels in ascending order."""
+    try:
+        if size is None:
+            channels = fitted.get_support(indices=True)
+        else:
+            channels = np.sort(fitted.subset(size))
+        if not len(channels):
+            raise ValueError("no channel was selected")
+    except Exception as error:
+        if raises:
+            raise
+        return _described(error)
+    return channels
+
+
+# --- models -----------------------------------------------------------------------------
+
+
+def _evaluate(
+    task: ModelTask, shared: Shared, X: np.ndarray, channels: Channels | None
+) -> Iterator[tuple[tuple[int | None, int, int], Outcome]]:
+    splits = [shared.splits[fold] for fold in task.folds]
+    selection = shared.selections[task.selection]
+    if selection.by_importance:
+        yield from _evaluate_by_importance(task, shared, X, splits)
+        return
+    for size, jobs in itertools.groupby(task.jobs, key=lambda job: job.size):
+        found = None if channels is None else channels[size]
+        matrix = None if isinstance(found, str) else _matrix(X, found, shared, splits)
+        for job in jobs:
+            model = shared.models[job.model]
+            if matrix is None:
+                outcomes = [(each, Outcome(None, found, 0.0)) for each in job.positions]
+            else:
+                outcomes = _answer(model, job.positions, matrix, shared.raises)
+            for position, outcome in outcomes:
+                yield (size, job.model, position), outcome
+
+
+def _evaluate_by_importance(
+    task: ModelTask, shared: Shared, X: np.ndarray, splits: Splits
+) -> Iterator[tuple[tuple[int | None, int, int], Outcome]]:
+    """Yield the outcomes on the channels that matter most to each candidate's own model."""
+    rows = slice(None) if task.whole else splits[0][0]
+    wanted: dict[int, dict[int, list[int]]] = {}
+    for size, number, position in task.candidates():
+        wanted.setdefault(number, {}).setdefault(position, []).append(size)
+    for number, sizes in wanted.items():
+        model = shared.models[number]
+        start = time.perf_counter()
+        found = _importances(model, list(sizes), X[rows], shared.y[rows], shared.raises)
+        share = (time.perf_counter() - start) / sum(map(len, sizes.values()))
+        for position, importances in zip(sizes, found, strict=True):
+            for size in sizes[position]:
+                if isinstance(importances, str):
+                    yield (size, number, position), Outcome(None, importances, share)
+                    continue
+                channels = np.sort(np.argsort(-importances, kind="stable")[:size])
+                matrix = _matrix(X, channels, shared, splits)
+                [(_, outcome)] = _answer(model, (position,), matrix, shared.raises)
+                seconds = outcome.seconds + share
+                yield (size, number, position), outcome._replace(seconds=seconds)
+
+
+def _importances(
+    model: Model, positions: Sequence[int], X: np.ndarray, y: np.ndarray, raises: bool
+) -> list[np.ndarray | str]:
+    """Return the channels' importances for each of a model's settings, or an error."""
+    settings = [model.settings[position] for position in positions]
+    found: list[np.ndarray | str] = [""] * len(settings)
+    for family, batch in batches_of(model.estimator, settings):
+        chosen = [settings[each] for each in batch]
+        try:
+            answers = family.importances(model.estimator, chosen, X, y)
+        except Exception as error:
+            if raises:
+                raise
+            answers = [_described(error)] * len(batch)
+        for each, answer in zip(batch, answers, strict=True):
+            found[each] = answer
+    return found
+
+
+def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: Splits) -> Matrix:
+    X = np.ascontiguousarray(X if channels is None else X[:, channels]).view()
+    X.flags.writeable = False  # the candidates share it
+    return Matrix(X, shared.y, splits, shared.n_classes)
+
+
+def _answer(
+    model: Model, positions: Sequence[int], matrix: Matrix, raises: bool
+) -> Iterator[tuple[int, Outcome]]:
+    """Yield the outcome of each of a model's settings."""
+    settings = [model.settings[position] for position in positions]
+    queue: deque[tuple[Family, list[int]]] = deque(batches_of(model.estimator, settings))
+    while queue:
+        family, batch = queue.popleft()
+        start = time.perf_counter()
+        try:
+            answers = family.predict(model.estimator, [settings[each] for each in batch], matrix)
+        except Exception as error:
+            if len(batch) > 1:  # each by itself, so that only those at fault fail
+                queue.extend((family, [each]) for each in batch)
+                continue
+            answers = [error]
+        seconds = (time.perf_counter() - start) / len(batch)
+        for each, answer in zip(batch, answers, strict=True):
+            error = answer if isinstance(answer, Exception) else _fault(answer, matrix)
+            if error is None:
+                yield positions[each], Outcome(answer, None, seconds)
+                continue
+            if raises:
+                raise error
+            yield positions[each], Outcome(None, _described(error), seconds)
+
+
+def _fault(answer: np.ndarray, matrix: Matrix) -> Exception | None:
+    """Return what is wrong with held-out outputs."""
+    if len(answer) != matrix.n_held_out:
+        return ValueError(f"{len(answer)} predictions for {matrix.n_held_out} held-out samples")
+    # A classifier without probabilities has NaN for them.
+    required = answer[:, :1] if matrix.n_classes else answer
+    if not np.isfinite(required).all():
+        return ValueError("the predictions hold NaN or infinity")
+    return None

@@ -1,0 +1,103 @@
+"""Lasso and elastic net: the compiled descent for all penalties, folds and targets."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import ElasticNet, Lasso
+from sklearn.utils.fixes import parse_version
+
+from spectral_fast.kernels import ElasticNetFits, elastic_net_folds
+from spectral_fast.model_selection.families._base import Family
+
+__all__ = ["ElasticNetFamily"]
+
+#: Fits of spectra often end at `max_iter`: they equal those of scikit-learn only where its
+#: iterates are the same, which is since it screens channels.
+_SAME_ITERATES = parse_version(sklearn.__version__) >= parse_version("1.8")
+
+#: What all candidates of a batch have in common.
+_SHARED = ("max_iter", "tol", "positive", "fit_intercept")
+
+#: Folds whose coefficients are held at once.
+_FOLDS = 16
+
+
+class ElasticNetFamily(Family):
+    """Lasso and elastic net by the descent of scikit-learn, compiled for many fits at once.
+
+    Every fit starts from zero, as scikit-learn's does, and warns as it does where it ends
+    before it has converged. Each target is fitted by itself.
+    """
+
+    takes_all_folds = True
+
+    def handles(self, estimator):
+        # Not isinstance: a subclass may fit or predict in another way.
+        return _SAME_ITERATES and type(estimator) in (Lasso, ElasticNet)
+
+    def batches(self, estimator, settings):
+        shared: dict[tuple, list[int]] = {}
+        for position, setting in enumerate(settings):
+            params = _parameters(estimator, setting)
+            if _is_served(params):
+                shared.setdefault(tuple(params[name] for name in _SHARED), []).append(position)
+        return list(shared.values())
+
+    def predict(self, estimator, settings, matrix):
+        params = [_parameters(estimator, setting) for setting in settings]
+        parts = []
+        for first in range(0, len(matrix.splits), _FOLDS):
+            splits = matrix.splits[first : first + _FOLDS]
+            fits = _fits(params, matrix.double, matrix.Y, [train for train, _ in splits])
+            for (_, test), coef, intercept in zip(splits, fits.coef, fits.intercept, strict=True):
+                predictions = matrix.double[test] @ coef.transpose(0, 2, 1)
+                parts.append(predictions + intercept[:, np.newaxis])
+        return list(np.concatenate(parts, axis=1))
+
+    def importances(self, estimator, settings, X, y):
+        params = [_parameters(estimator, setting) for setting in settings]
+        fits = _fits(params, X, y.reshape(len(y), -1), [np.arange(len(y))])
+        return list(np.abs(fits.coef[0]).sum(axis=1))
+
+
+def _parameters(estimator, setting):
+    return {"l1_ratio": 1.0, **estimator.get_params(), **setting}
+
+
+def _is_served(params):
+    """Return whether the values are valid and the descent is the cyclic one on the spectra."""
+    return (
+        params["selection"] == "cyclic"
+        and params["precompute"] is False
+        and all(isinstance(params[name], Real) for name in ("alpha", "l1_ratio", "tol"))
+        and 0.0 < params["alpha"] < np.inf
+        and 0.0 < params["l1_ratio"] <= 1.0
+        and params["tol"] >= 0.0
+        and isinstance(params["max_iter"], Integral)
+        and params["max_iter"] >= 1
+        and all(isinstance(params[name], bool) for name in ("positive", "fit_intercept"))
+    )
+
+
+def _fits(params: list[dict], X: np.ndarray, Y: np.ndarray, folds: list) -> ElasticNetFits:
+    """Fit one batch to each training set; warn of each fit that has not converged."""
+    fits = elastic_net_folds(
+        X,
+        Y,
+        folds,
+        [each["alpha"] for each in params],
+        [each["l1_ratio"] for each in params],
+        **{name: params[0][name] for name in _SHARED},
+    )
+    late = fits.gap > fits.tolerance
+    for gap, tolerance in zip(fits.gap[late], fits.tolerance[late], strict=True):
+        warnings.warn(
+            "Objective did not converge. You might want to increase `max_iter` or `alpha`, or to "
+            f"check the scale of the spectra. Duality gap: {gap:.3e}, tolerance: {tolerance:.3e}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return fits

@@ -1,0 +1,84 @@
+"""Support vectors and kernel ridge: one matrix of distances or products for all settings."""
+
+from numbers import Real
+
+import joblib
+import numpy as np
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.svm import SVC, SVR
+
+from spectral_fast import kernels
+from spectral_fast.model_selection.families._base import Family, made, outputs
+from spectral_fast.model_selection.families._generic import GenericFamily
+
+__all__ = ["KernelFamily"]
+
+#: Samples for which a matrix of all pairs is kept, 130 MB; libsvm keeps a part for more.
+_MOST_SAMPLES = 4000
+
+
+class KernelFamily(Family):
+    """scikit-learn's own solvers on kernels from one matrix of all spectra.
+
+    Distances and products of spectra cost n² p, a fit on the kernel hardly depends on p:
+    what is left of many settings is mostly the first. Kernels are "rbf" and "linear".
+    """
+
+    takes_all_folds = True
+
+    def handles(self, estimator):
+        # Not isinstance: a subclass may fit or predict in another way.
+        return type(estimator) in (SVR, SVC, KernelRidge)
+
+    def batches(self, estimator, settings):
+        shared: dict[str, list[int]] = {}
+        for position, setting in enumerate(settings):
+            params = {**estimator.get_params(), **setting}
+            if _is_served(params):
+                key = joblib.hash((params["kernel"], params["gamma"]))
+                shared.setdefault(key, []).append(position)
+        return list(shared.values())
+
+    def predict(self, estimator, settings, matrix):
+        if len(matrix.y) > _MOST_SAMPLES:
+            return GenericFamily().predict(estimator, settings, matrix)
+        params = {**estimator.get_params(), **settings[0]}
+        parts = []
+        for train, test in matrix.splits:
+            K = _kernel(estimator, params, matrix, train, np.concatenate([train, test]))
+            K_train, K_test = K[: len(train)], K[len(train) :]
+            fold = []
+            for setting in settings:
+                model = made(estimator, {**setting, "kernel": "precomputed"})
+                model.fit(K_train, matrix.y[train])
+                fold.append(outputs(model, K_test, matrix.n_classes))
+            parts.append(fold)
+        return [np.concatenate(fold) for fold in zip(*parts, strict=True)]
+
+
+def _is_served(params):
+    gamma = params["gamma"]
+    return (
+        params["kernel"] in ("rbf", "linear")
+        and (gamma in ("scale", "auto", None) or isinstance(gamma, Real))
+        # Probabilities come from a cross-validation of the solver's own, on the spectra.
+        and params.get("probability", False) in (False, "deprecated")
+    )
+
+
+def _kernel(estimator, params, matrix, train, rows):
+    """Return the kernel between `rows` and the training rows."""
+    at = np.ix_(rows, train)
+    if params["kernel"] == "rbf":
+        gamma = _gamma(params["gamma"], matrix.double[train])
+        return np.exp(-gamma * matrix.squared_distances[at])
+    if isinstance(estimator, KernelRidge):  # without an intercept, the origin matters
+        return kernels.gram(matrix.double)[at]
+    return matrix.gram[at]
+
+
+def _gamma(gamma, X):
+    if gamma == "scale":
+        variance = X.var()
+        return 1.0 / (X.shape[1] * variance) if variance > 0.0 else 1.0
+    return 1.0 / X.shape[1] if gamma in ("auto", None) else gamma

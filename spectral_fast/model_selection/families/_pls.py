@@ -1,0 +1,93 @@
+"""PLS regression: all component counts and folds from one pass of the engine."""
+
+import warnings
+from numbers import Integral
+
+import joblib
+import numpy as np
+from scipy.linalg import pinv
+from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
+
+from spectral_fast import kernels
+from spectral_fast.cross_decomposition import PLSRegression
+from spectral_fast.cross_decomposition._cross_val import predict_held_out
+from spectral_fast.model_selection.families._base import Family
+
+__all__ = ["PLSFamily"]
+
+#: What changes a prediction; the engine has scikit-learn's defaults for the others.
+_SERVED = {"n_components", "scale"}
+
+
+class PLSFamily(Family):
+    """PLS regression by the engine: every number of components in one pass."""
+
+    takes_all_folds = True
+
+    def handles(self, estimator):
+        # Not isinstance: a subclass may fit or predict in another way.
+        return type(estimator) in (PLSRegression, SklearnPLSRegression)
+
+    def batches(self, estimator, settings):
+        shared: dict[str, list[int]] = {}
+        defaults = type(estimator)().get_params()
+        for position, setting in enumerate(settings):
+            params = {**estimator.get_params(), **setting}
+            count, scale = params["n_components"], params["scale"]
+            others = [name for name in params if name not in _SERVED and name != "copy"]
+            if (
+                isinstance(count, Integral)
+                and count >= 1
+                and isinstance(scale, bool)
+                and all(params[name] == defaults[name] for name in others)
+            ):
+                shared.setdefault(joblib.hash(scale), []).append(position)
+        return list(shared.values())
+
+    def predict(self, estimator, settings, matrix):
+        params = [{**estimator.get_params(), **setting} for setting in settings]
+        counts = [each["n_components"] for each in params]
+        smallest = min(len(train) for train, _ in matrix.splits)
+        most = min(smallest, matrix.X.shape[1])
+        possible = [count for count in counts if count <= most]
+        if possible:
+            scale = params[0]["scale"]
+            with kernels.one_blas_thread():
+                predictions, n_found = predict_held_out(
+                    matrix.double,
+                    matrix.Y,
+                    matrix.splits,
+                    max(possible),
+                    scale=scale,
+                    K=None if scale or matrix.X.shape[0] > matrix.X.shape[1] else matrix.gram,
+                )
+            if n_found.min() < max(possible):
+                warnings.warn(
+                    f"X has only {n_found.min()} components that covary with y; more predict "
+                    "the same.",
+                    stacklevel=2,
+                )
+        return [
+            predictions[count - 1] if count <= most else _too_many(count, most) for count in counts
+        ]
+
+
+def _coefficients(fitted, count):
+    """Return the absolute coefficients that a fit of the first `count` components has.
+
+    NIPALS extracts components one after another, so a fit holds those of every smaller one.
+    """
+    weights, x_loadings, y_loadings = (
+        array[:, : min(count, fitted.x_weights_.any(axis=0).sum())]
+        for array in (fitted.x_weights_, fitted.x_loadings_, fitted.y_loadings_)
+    )
+    rotations = weights @ pinv(x_loadings.T @ weights)
+    coefficients = (rotations @ y_loadings.T) * fitted._y_std / fitted._x_std[:, np.newaxis]
+    return np.abs(coefficients).sum(axis=1)
+
+
+def _too_many(count: int, most: int) -> ValueError:
+    return ValueError(
+        f"`n_components` must be at most min(n_samples, n_features)={most} of a training set; got "
+        f"{count}. Use {most} or fewer."
+    )

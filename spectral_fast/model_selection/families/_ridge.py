@@ -1,0 +1,65 @@
+"""Ridge regression: all penalties and folds from one decomposition."""
+
+import numpy as np
+from sklearn.linear_model import Ridge
+
+from spectral_fast.kernels import RidgePredictions, RidgeStatus, ridge_cross_val_predict
+from spectral_fast.model_selection.families._base import Family, made
+
+__all__ = ["RidgeFamily"]
+
+
+class RidgeFamily(Family):
+    """Ridge regression by the deletion formula: every penalty and fold at once."""
+
+    takes_all_folds = True
+
+    def handles(self, estimator):
+        if type(estimator) is not Ridge:
+            return False
+        params = estimator.get_params()
+        return params["fit_intercept"] and not params["positive"]
+
+    def batches(self, estimator, settings):
+        served = [
+            position
+            for position, setting in enumerate(settings)
+            if self.handles(made(estimator, setting))
+            and np.ndim(alpha := setting.get("alpha", estimator.alpha)) == 0
+            and alpha > 0
+        ]
+        return [served] if served else []
+
+    def predict(self, estimator, settings, matrix):
+        alphas = np.array([setting.get("alpha", estimator.alpha) for setting in settings])
+        together = matrix.leaves_out and matrix.is_partition
+        groups = [matrix.splits] if together else [[split] for split in matrix.splits]
+        parts = [_held_out(estimator, settings, alphas, matrix, group) for group in groups]
+        return list(np.concatenate(parts, axis=1))
+
+
+def _held_out(estimator, settings, alphas, matrix, splits):
+    """Return the predictions, (n_alphas, held-out rows, targets), of folds that share their rows.
+
+    The deletion formula trains on all rows that a fold does not hold out. What it cannot
+    answer is fitted.
+    """
+    rows = np.unique(np.concatenate([np.concatenate(split) for split in splits]))
+    tests = [np.searchsorted(rows, test) for _, test in splits]
+    if all(len(train) + len(test) == len(rows) for train, test in splits):
+        found = ridge_cross_val_predict(matrix.centred[rows], matrix.Y[rows], alphas, tests)
+    else:
+        found = _nothing(len(alphas), len(rows), matrix.Y.shape[1], len(splits))
+    for setting, predictions, statuses in zip(settings, *found, strict=True):
+        for (train, test), at, status in zip(splits, tests, statuses, strict=True):
+            if status != RidgeStatus.OK:
+                model = made(estimator, setting).fit(matrix.X[train], matrix.y[train])
+                predictions[at] = model.predict(matrix.X[test]).reshape(len(test), -1)
+    return found.predictions[:, np.concatenate(tests)]
+
+
+def _nothing(n_alphas, n_rows, n_targets, n_folds):
+    return RidgePredictions(
+        np.full((n_alphas, n_rows, n_targets), np.nan),
+        np.full((n_alphas, n_folds), RidgeStatus.UNDETERMINED),
+    )
