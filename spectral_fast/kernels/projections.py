@@ -38,7 +38,7 @@ _TIE = 1e-10
 _ROUNDING = 100.0 * _EPS
 
 #: They are computed anew where the longest has become this small, relative to the longest then.
-_REFRESH = 1e-9
+_REFRESH = 1e-11
 
 #: Least pivot of A. It is the share of a channel's squared residual, given the channels before
 #: it, that the training samples hold: below, the fold cannot tell the channel's coefficient.
@@ -181,7 +181,7 @@ def spa_chains(
     Of columns that are equally long, to a relative 1e-10 of their squares, the lowest channel
     comes first. A chain ends where no column is longer than (n + p) ε of the longest one of
     X: it has reached the rank. One from a column that is no longer than that is empty.
-    O(p length²) a start; O(n p length) where lengths under 3e-5 of the longest matter.
+    O(p length²) a start; O(n p length) where lengths under 3e-6 of the longest matter.
     NaN makes chains meaningless.
 
     Parameters
