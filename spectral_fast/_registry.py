@@ -80,6 +80,12 @@ METHODS = (
     Method("spectral_fast.feature_selection.SPA", "spa_chains", "spa.spa", "selection.md#spa"),
     Method("spectral_fast.feature_selection.UVESPA", None, "uve.uve_spa", "selection.md#uvespa"),
     Method(
+        "spectral_fast.feature_selection.TopChannels",
+        None,
+        "importance.top_channels",
+        "selection.md#topchannels",
+    ),
+    Method(
         "spectral_fast.model_selection.SpectralSearchCV",
         None,
         "search.search",
@@ -93,6 +99,7 @@ KERNELS = {
     "channel_variances": "pls_folds.channel_variances",
     "covariance": "gram.covariance",
     "cross_squared_distances": "gram.squared_distances",
+    "elastic_net_folds": "elastic_net.elastic_net_folds",
     "fold_covariances": "gram.fold_covariances",
     "gram": "gram.gram",
     "grow_gram": "gram.gram",

@@ -7,6 +7,7 @@ from spectral_fast.kernels._jit import (
     thread_limit,
     warm_up,
 )
+from spectral_fast.kernels.elastic_net import ElasticNetFits, elastic_net_folds
 from spectral_fast.kernels.gram import (
     centre_gram,
     covariance,
@@ -37,6 +38,7 @@ from spectral_fast.kernels.scatter import msc, snv
 from spectral_fast.kernels.stability import coefficient_reliability
 
 __all__ = [
+    "ElasticNetFits",
     "FoldFits",
     "RidgePredictions",
     "RidgeStatus",
@@ -45,6 +47,7 @@ __all__ = [
     "coefficient_reliability",
     "covariance",
     "cross_squared_distances",
+    "elastic_net_folds",
     "fold_covariances",
     "get_num_threads",
     "gram",
