@@ -34,6 +34,7 @@ ARGUMENTS = {
         "preprocessing": ("raw",),
         "cv": 2,
     },
+    "TopChannels": {"n_features": 1},
     "UVE": {"n_noise": 50, "cutoff": 0.01},  # y of the checks may have nothing to do with X
     "UVESPA": {"n_noise": 50, "cutoff": 0.01},
 }

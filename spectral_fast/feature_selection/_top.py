@@ -8,6 +8,7 @@ from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._importance import VIP
 
 __all__ = ["TopChannels"]
 
@@ -17,8 +18,8 @@ class TopChannels(ChannelSelector):
 
     Parameters
     ----------
-    selector : ChannelSelector
-        Any selector of this package; it is cloned.
+    selector : ChannelSelector, default=None
+        Any selector of this package; it is cloned. None stands for :class:`VIP`.
     n_features : int, default=10
         Number of channels, from 1 to that of the spectra.
 
@@ -39,11 +40,11 @@ class TopChannels(ChannelSelector):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "selector": [HasMethods(["fit", "subset"])],
+        "selector": [HasMethods(["fit", "subset"]), None],
         "n_features": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, selector, n_features=10):
+    def __init__(self, selector=None, n_features=10):
         self.selector = selector
         self.n_features = n_features
 
@@ -70,7 +71,8 @@ class TopChannels(ChannelSelector):
         """
         spectra, _ = self._validate(X, y)
         self._check_count("n_features", self.n_features)
-        self.selector_ = clone(self.selector).fit(X, y)
+        selector = VIP() if self.selector is None else clone(self.selector)
+        self.selector_ = selector.fit(X, y)
         chosen = np.asarray(self.selector_.subset(self.n_features))
         self._set(spectra, chosen, self.selector_.scores_, self.selector_.ranking_)
         return self

@@ -70,3 +70,9 @@ def pooled(squares, Y):
     return np.sqrt(
         np.mean([np.mean(squares[:, t]) / np.var(Y[:, t], ddof=1) for t in range(Y.shape[1])])
     )
+
+
+def top_channels(importances, count):
+    """The numbers of the channels that matter most, of equal ones the lowest."""
+    ranked = sorted(range(len(importances)), key=lambda j: (-importances[j], j))
+    return sorted(ranked[:count])

@@ -1,0 +1,49 @@
+"""TopChannels: as many channels as one asks for."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from spectral_fast.datasets import load_gasoline
+from spectral_fast.feature_selection import SPA, UVE, VIP, TopChannels
+from tests.reference import importance as reference
+
+
+@pytest.fixture(scope="module")
+def gasoline():
+    X, y = load_gasoline(return_X_y=True)
+    return X[:, ::8], y
+
+
+@pytest.mark.parametrize("count", [1, 7, 51])
+def test_equals_twin(gasoline, count):
+    X, y = gasoline
+    importances, _ = reference.vip(X, y[:, np.newaxis], 3)
+    top = TopChannels(VIP(n_components=3), count).fit(X, y)
+    assert_array_equal(top.get_support(indices=True), reference.top_channels(importances, count))
+    assert top.n_features_ == count
+
+
+def test_default_is_vip(gasoline):
+    expected = TopChannels(VIP(), 5).fit(*gasoline).support_
+    assert_array_equal(TopChannels(n_features=5).fit(*gasoline).support_, expected)
+
+
+def test_any_selector(gasoline):
+    X, y = gasoline
+    spa = SPA((2, 6), starts=[0, 10, 20])
+    chosen = np.sort(spa.fit(X, y).subset(4))
+    assert_array_equal(TopChannels(spa, 4).fit(X, y).get_support(indices=True), chosen)
+    assert TopChannels(UVE(n_components=3, cv=5), 9).fit_transform(X, y).shape == (60, 9)
+
+
+def test_the_given_selector_stays_unfitted(gasoline):
+    selector = VIP()
+    TopChannels(selector, 3).fit(*gasoline)
+    assert not hasattr(selector, "scores_")
+
+
+@pytest.mark.parametrize("count", [0, 52])
+def test_bad_counts(gasoline, count):
+    with pytest.raises(ValueError, match="n_features"):
+        TopChannels(VIP(), count).fit(*gasoline)
