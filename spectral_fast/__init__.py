@@ -10,6 +10,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _SUBMODULES = (
+    "boosting",
     "cross_decomposition",
     "datasets",
     "feature_selection",

@@ -16,7 +16,16 @@ __all__ = ["BoostingFamily"]
 _FACADE = (BoostedRegressor, BoostedClassifier)
 #: The facade's parameters in which models on the same quantised spectra may differ.
 _OF_TREES = frozenset(
-    "n_estimators learning_rate max_depth subsample colsample reg_lambda cv n_jobs".split()
+    [
+        "n_estimators",
+        "learning_rate",
+        "max_depth",
+        "subsample",
+        "colsample",
+        "reg_lambda",
+        "cv",
+        "n_jobs",
+    ]
 )
 
 

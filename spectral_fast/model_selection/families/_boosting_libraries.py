@@ -102,9 +102,26 @@ class XGBoostData(SharedData):
     name = "xgboost"
     types = ("XGBRegressor", "XGBClassifier")
     of_trees = frozenset(
-        "n_estimators learning_rate max_depth max_leaves grow_policy gamma subsample "
-        "colsample_bytree colsample_bylevel colsample_bynode min_child_weight max_delta_step "
-        "reg_alpha reg_lambda random_state n_jobs verbosity importance_type".split()
+        [
+            "n_estimators",
+            "learning_rate",
+            "max_depth",
+            "max_leaves",
+            "grow_policy",
+            "gamma",
+            "subsample",
+            "colsample_bytree",
+            "colsample_bylevel",
+            "colsample_bynode",
+            "min_child_weight",
+            "max_delta_step",
+            "reg_alpha",
+            "reg_lambda",
+            "random_state",
+            "n_jobs",
+            "verbosity",
+            "importance_type",
+        ]
     )
     neutral: ClassVar = {
         "booster": {"gbtree"},
@@ -135,9 +152,22 @@ class LightGBMData(SharedData):
     name = "lightgbm"
     types = ("LGBMRegressor", "LGBMClassifier")
     of_trees = frozenset(
-        "n_estimators learning_rate max_depth num_leaves subsample subsample_freq "
-        "colsample_bytree min_child_weight min_split_gain reg_alpha reg_lambda n_jobs "
-        "verbosity importance_type".split()
+        [
+            "n_estimators",
+            "learning_rate",
+            "max_depth",
+            "num_leaves",
+            "subsample",
+            "subsample_freq",
+            "colsample_bytree",
+            "min_child_weight",
+            "min_split_gain",
+            "reg_alpha",
+            "reg_lambda",
+            "n_jobs",
+            "verbosity",
+            "importance_type",
+        ]
     )
     # Channels that no leaf size allows to split are left out; the seed picks samples.
     of_data = frozenset(["min_child_samples", "random_state"])
@@ -155,6 +185,7 @@ class LightGBMData(SharedData):
             self._params(estimator),
             self.dataset,
             estimator.n_estimators,
+            keep_training_booster=True,  # not as text and back
             # A round that finds nothing to split leaves no tree.
             callbacks=[lambda state: n_trees.append(state.model.current_iteration())],
         )
@@ -183,11 +214,11 @@ class _LightGBMModel:
 
     def predict(self, X: np.ndarray, num_iteration: int) -> np.ndarray:
         if self.classes_ is None:
-            return self.booster.predict(X, num_iteration=num_iteration)
+            return self.booster.predict(X, num_iteration=num_iteration, num_threads=1)
         return self.classes_[self.predict_proba(X, num_iteration).argmax(axis=1)]
 
     def predict_proba(self, X: np.ndarray, num_iteration: int) -> np.ndarray:
-        probabilities = self.booster.predict(X, num_iteration=num_iteration)
+        probabilities = self.booster.predict(X, num_iteration=num_iteration, num_threads=1)
         if probabilities.ndim == 1:
             return np.column_stack([1.0 - probabilities, probabilities])
         return probabilities
@@ -199,9 +230,23 @@ class CatBoostData(SharedData):
     name = "catboost"
     types = ("CatBoostRegressor", "CatBoostClassifier")
     of_trees = frozenset(
-        "iterations learning_rate depth l2_leaf_reg rsm subsample bootstrap_type random_strength "
-        "grow_policy min_data_in_leaf random_seed thread_count allow_const_label "
-        "allow_writing_files verbose".split()
+        [
+            "iterations",
+            "learning_rate",
+            "depth",
+            "l2_leaf_reg",
+            "rsm",
+            "subsample",
+            "bootstrap_type",
+            "random_strength",
+            "grow_policy",
+            "min_data_in_leaf",
+            "random_seed",
+            "thread_count",
+            "allow_const_label",
+            "allow_writing_files",
+            "verbose",
+        ]
     )
     neutral: ClassVar = {"task_type": {"CPU"}}
     aliases: ClassVar = {
