@@ -437,11 +437,14 @@ class TestNothingToSelect:
         with pytest.warns(UserWarning, match=NO_CHANNEL):
             uve = UVE(3).fit(X, y)
         assert_array_equal(uve.reliability_, 0.0)
+        assert uve.n_features_ == 0
 
     def test_constant_spectra(self):
         X, y = mixtures()
         with pytest.warns(UserWarning, match=NO_CHANNEL):
-            assert UVE(3).fit(np.ones_like(X), y).cutoff_ == 0.0
+            uve = UVE(3).fit(np.ones_like(X), y)
+        assert uve.cutoff_ == 0.0
+        assert uve.n_features_ == 0
 
 
 class TestBadInput:

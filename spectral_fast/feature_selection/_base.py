@@ -1,7 +1,6 @@
 """What the selectors of channels share."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -186,7 +185,7 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
         return tags
 
 
-def channel_axis(names: Sequence[str] | None, n_features: int) -> tuple[np.ndarray, str]:
+def channel_axis(names: np.ndarray | None, n_features: int) -> tuple[np.ndarray, str]:
     """Return the channels' positions by the numbers in their names, and a label for them."""
     numbers = [number for number in map(_NUMBER.match, () if names is None else names) if number]
     if len(numbers) == n_features:

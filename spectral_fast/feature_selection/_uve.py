@@ -183,9 +183,10 @@ class UVE(ChannelSelector):
         share = 1.0 if self.cutoff == "max" else self.cutoff
         self.cutoff_ = float(np.quantile(strengths[p:], share, method="inverted_cdf"))
         scores = strengths[:p]
-        if not (scores > self.cutoff_).any():
+        selected = scores > self.cutoff_
+        if not selected.any():
             warnings.warn(nothing_selected(self, scores), stacklevel=3)  # beyond the decorator
-        self._set(X, scores > self.cutoff_, scores)
+        self._set(X, selected, scores)
         return self
 
     def _training_sets(self, X, Y, groups):

@@ -97,6 +97,9 @@ class UVESPA(ChannelSelector):
     array([120, 149, 160, 237, 367, 376])
     """
 
+    uve_: UVE
+    spa_: SPA | None
+
     _parameter_constraints: ClassVar[dict] = {
         "uve_cv": UVE._parameter_constraints["cv"],
         **{
@@ -183,7 +186,7 @@ class UVESPA(ChannelSelector):
         # What comes first, then by reliability.
         tier = np.where(self.uve_.support_, len(survivors) + 1, len(survivors) + 2)
         if survivors.size:
-            self.spa_ = SPA(
+            spa = SPA(
                 self._cut(len(survivors)),
                 starts=self._surviving_starts(survivors),
                 cv=self.cv,
@@ -192,11 +195,11 @@ class UVESPA(ChannelSelector):
                 random_state=self.random_state,
             )
             named = X if hasattr(self, "feature_names_in_") else spectra
-            self.spa_.fit(_safe_indexing(named, survivors, axis=1), y, groups=groups)
-            self.sizes_, self.rmsecv_ = self.spa_.sizes_, self.spa_.rmsecv_
-            selected = survivors[self.spa_.support_]
-            scores[survivors] = self.spa_.scores_
-            tier[survivors] = self.spa_.ranking_
+            self.spa_ = spa.fit(_safe_indexing(named, survivors, axis=1), y, groups=groups)
+            self.sizes_, self.rmsecv_ = spa.sizes_, spa.rmsecv_
+            selected = survivors[spa.support_]
+            scores[survivors] = spa.scores_
+            tier[survivors] = spa.ranking_
         else:
             self.spa_ = None
             self.sizes_, self.rmsecv_ = np.empty(0, dtype=np.int64), np.empty(0)
