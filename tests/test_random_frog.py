@@ -52,7 +52,7 @@ class TestAgainstTheTwin:
 
     @pytest.mark.parametrize(
         "walk",
-        [{"theta": 1.5}, {"omega": 1.0}, {"omega": 2.6}, {"eta": 1.0}, {"eta": 0.0}],
+        [{"theta": 1.5, "eta": 1.0}, {"omega": 1.0}, {"omega": 2.6}, {"eta": 1.0}, {"eta": 0.0}],
         ids=str,
     )
     def test_parameters_of_the_walk(self, walk):

@@ -211,8 +211,8 @@ class RandomFrog(ChannelSelector):
     ) -> np.ndarray:
         """Return a subset of a random size, ascending."""
         p, present = pls.X.shape[1], len(subset)
-        size = np.floor(random_state.normal(present, self.theta * present) + 0.5)
-        size = int(np.clip(size, min(2, p), p))
+        size = random_state.normal(present, self.theta * present)
+        size = int(np.clip(size + 0.5, min(2, p), p))
         if size == present:
             return subset
         if size > present:
