@@ -287,7 +287,7 @@ class IntervalPLS(ChannelSelector):
             )
         return edges
 
-    def _search(self, sets: "_Sets") -> tuple[list["_Set"], "_Set"]:
+    def _search(self, sets: "_Sets") -> tuple[list["IntervalSet"], "IntervalSet"]:
         """Return the sets of intervals to keep, and the best one."""
         if self.method == "forward":
             path = sets.grow()
@@ -320,7 +320,7 @@ class IntervalPLS(ChannelSelector):
         return bounds[self.intervals_[:, 0]], bounds[self.intervals_[:, 1]]
 
 
-class _Set(NamedTuple):
+class IntervalSet(NamedTuple):
     """A set of intervals and its score."""
 
     intervals: tuple[int, ...]
@@ -328,7 +328,7 @@ class _Set(NamedTuple):
     n_components: int
 
 
-def _best(sets: list[_Set]) -> _Set:
+def _best(sets: list[IntervalSet]) -> IntervalSet:
     """Return the first of those with the least error."""
     return sets[first_least(np.array([each.rmsecv for each in sets]))]
 
@@ -357,14 +357,14 @@ class _Sets:
             self.scores[intervals] = self.pls.score(self.channels(intervals), K)
         return self.scores[intervals]
 
-    def scored(self, candidates: Iterable[tuple[int, ...]]) -> list[_Set]:
-        return [_Set(each, *self.score(each)) for each in candidates]
+    def scored(self, candidates: Iterable[tuple[int, ...]]) -> list[IntervalSet]:
+        return [IntervalSet(each, *self.score(each)) for each in candidates]
 
-    def combine(self, size: int) -> list[_Set]:
+    def combine(self, size: int) -> list[IntervalSet]:
         """Return all sets of `size` intervals, the lowest intervals first."""
         return self.scored(itertools.combinations(self.numbers, size))
 
-    def grow(self) -> list[_Set]:
+    def grow(self) -> list[IntervalSet]:
         """Return the sets that grow by the best interval as long as the error falls."""
         path = [_best(self.combine(1))]
         while len(path) < len(self.numbers):
@@ -376,7 +376,7 @@ class _Sets:
             path.append(best)
         return path
 
-    def shrink(self) -> list[_Set]:
+    def shrink(self) -> list[IntervalSet]:
         """Return the sets that shrink by the worst interval, from all down to one."""
         path = self.scored([self.numbers])
         while len(path[-1].intervals) > 1:
