@@ -45,7 +45,7 @@ class KernelFamily(Family):
         params = {**estimator.get_params(), **settings[0]}
         parts = []
         for train, test in matrix.splits:
-            K = _kernel(estimator, params, matrix, train, np.concatenate([train, test]))
+            K = _kernel(params, matrix, train, np.concatenate([train, test]))
             K_train, K_test = K[: len(train)], K[len(train) :]
             fold = []
             for setting in settings:
@@ -66,15 +66,14 @@ def _is_served(params):
     )
 
 
-def _kernel(estimator, params, matrix, train, rows):
+def _kernel(params, matrix, train, rows):
     """Return the kernel between `rows` and the training rows."""
     at = np.ix_(rows, train)
     if params["kernel"] == "rbf":
         gamma = _gamma(params["gamma"], matrix.double[train])
         return np.exp(-gamma * matrix.squared_distances[at])
-    if isinstance(estimator, KernelRidge):  # without an intercept, the origin matters
-        return kernels.gram(matrix.double)[at]
-    return matrix.gram[at]
+    # Not centred: kernel ridge has no intercept, and support vectors would be found in other steps.
+    return kernels.gram(matrix.double)[at]
 
 
 def _gamma(gamma, X):
