@@ -1,7 +1,7 @@
 """Lasso and elastic net: the compiled descent for all penalties, folds and targets."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import sklearn
@@ -76,7 +76,7 @@ def _is_served(params):
         and 0.0 < params["alpha"] < np.inf
         and 0.0 < params["l1_ratio"] <= 1.0
         and params["tol"] >= 0.0
-        and isinstance(params["max_iter"], Integral)
+        and isinstance(params["max_iter"], int | np.integer)
         and params["max_iter"] >= 1
         and all(isinstance(params[name], bool) for name in ("positive", "fit_intercept"))
     )

@@ -1,7 +1,6 @@
 """Forests and scikit-learn's boosted trees: the largest fit answers every number of trees."""
 
 import copy
-from numbers import Integral
 from typing import NamedTuple
 
 import joblib
@@ -26,7 +25,7 @@ class _Kind(NamedTuple):
     """What the trees of an ensemble are called, and what they must be fitted with."""
 
     #: Parameter with their number.
-    count: str
+    number: str
     #: Attribute that holds them, in the order in which they were fitted.
     trees: str
     #: Values without which the number changes more than where the fit ends.
@@ -69,13 +68,13 @@ class ForestFamily(Family):
         for position, setting in enumerate(settings):
             params = {**estimator.get_params(), **setting}
             if _is_served(params, kind):
-                del params[kind.count]
+                del params[kind.number]
                 shared.setdefault(joblib.hash(params), []).append(position)
         return list(shared.values())
 
     def predict(self, estimator, settings, matrix):
         kind = _KINDS[type(estimator)]
-        counts = [{**estimator.get_params(), **setting}[kind.count] for setting in settings]
+        counts = [{**estimator.get_params(), **setting}[kind.number] for setting in settings]
         largest = settings[int(np.argmax(counts))]
         folds = []
         for train, test in matrix.splits:
@@ -86,11 +85,11 @@ class ForestFamily(Family):
 
 
 def _is_served(params, kind):
-    count = params[kind.count]
+    count = params[kind.number]
     return (
-        isinstance(count, Integral)
+        isinstance(count, int | np.integer)
         and count >= 1
-        and isinstance(params["random_state"], Integral)
+        and isinstance(params["random_state"], int | np.integer)
         and all(params[name] is value for name, value in kind.needed.items())
     )
 
