@@ -3,7 +3,6 @@
 from typing import Any
 
 from spectral_fast.model_selection._tasks import ModelTask, SelectTask, Shared
-from spectral_fast.model_selection.families import GenericFamily, batches_of, made
 
 __all__ = ["category", "estimated_seconds"]
 
@@ -40,23 +39,15 @@ def estimated_seconds(task: SelectTask | ModelTask, shared: Shared) -> float:
     seconds = 0.0
     for job in task.jobs:
         model = shared.models[job.model]
-        settings = [model.settings[position] for position in job.positions]
-        for family, batch in batches_of(model.estimator, settings):
-            alone = isinstance(family, GenericFamily) or _selects_by_itself(task, shared)
-            fits = len(batch) if alone else 1
-            fit = _seconds_of_fit(model.estimator, settings[batch[-1]])
-            seconds += fits * fit * (job.size or p) / p
+        fits = len(job.positions) if shared.selections[task.selection].by_importance else 1
+        fit = _seconds_of_fit(model.estimator, model.settings[job.positions[-1]])
+        seconds += fits * fit * (job.size or p) / p
     return seconds * len(task.folds) * size
-
-
-def _selects_by_itself(task: ModelTask, shared: Shared) -> bool:
-    """Whether every candidate has channels of its own."""
-    return shared.selections[task.selection].by_importance
 
 
 def _seconds_of_fit(estimator: Any, setting: dict[str, Any]) -> float:
     name = category(estimator)
-    rounds = made(estimator, setting).get_params().get("n_estimators")
+    rounds = setting.get("n_estimators", getattr(estimator, "n_estimators", None))
     if isinstance(rounds, int) and name in _BY_ROUND:
         return _BY_ROUND[name] * rounds
     return _BY_FIT[name]

@@ -24,7 +24,7 @@ from spectral_fast.model_selection._tasks import (
     one_thread,
     run_task,
 )
-from spectral_fast.model_selection.families import GenericFamily, Matrix, batches_of
+from spectral_fast.model_selection.families import FAMILIES, Matrix, batches_of
 
 __all__ = ["Done", "Work", "compile_kernels", "described", "run"]
 
@@ -132,16 +132,17 @@ def _run_chunk(
     if elsewhere and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller ends its workers
     finished = []
-    for task, channels in tasks:
-        caught: list[warnings.WarningMessage] = []
-        with contextlib.ExitStack() as stack:
-            if elsewhere:
-                caught = stack.enter_context(warnings.catch_warnings(record=True))
-                warnings.simplefilter("always")
-            start = time.perf_counter()
-            result, preprocessing_seconds = run_task(task, shared, channels)
-            seconds = time.perf_counter() - start
-        finished.append(Done(task, result, seconds, preprocessing_seconds, described(caught)))
+    with one_thread():
+        for task, channels in tasks:
+            caught: list[warnings.WarningMessage] = []
+            with contextlib.ExitStack() as stack:
+                if elsewhere:
+                    caught = stack.enter_context(warnings.catch_warnings(record=True))
+                    warnings.simplefilter("always")
+                start = time.perf_counter()
+                result, preprocessing_seconds = run_task(task, shared, channels)
+                seconds = time.perf_counter() - start
+            finished.append(Done(task, result, seconds, preprocessing_seconds, described(caught)))
     return number, finished
 
 
@@ -174,11 +175,11 @@ def compile_kernels(shareds: Sequence[Shared]) -> None:
         splits = [(np.arange(half), np.arange(half, len(y)))]
         matrix = Matrix(np.ascontiguousarray(X), y, splits, shared.n_classes)
         for model in shared.models:
-            for family, batch in batches_of(model.estimator, model.settings):
-                if not isinstance(family, GenericFamily) and family.takes_all_folds:
+            for place, batch in batches_of(model.estimator, model.settings):
+                if FAMILIES[place].takes_all_folds:
                     with contextlib.suppress(Exception):
                         chosen = [model.settings[position] for position in batch]
-                        family.predict(model.estimator, chosen, matrix)
+                        FAMILIES[place].predict(model.estimator, chosen, matrix)
 
 
 def _is_own(step: Any) -> bool:

@@ -10,7 +10,7 @@ from sklearn.utils import get_tags
 from spectral_fast._folds import Splits
 from spectral_fast.model_selection._grid import Chain, Model, Selection
 from spectral_fast.model_selection._tasks import EVERYTHING, Job, ModelTask, SelectTask
-from spectral_fast.model_selection.families import batches_of
+from spectral_fast.model_selection.families import FAMILIES, batches_of
 
 __all__ = ["Plan", "Spec", "is_stateless"]
 
@@ -99,8 +99,8 @@ class Plan:
             tried = model.positions(size)
             settings = [model.settings[position] for position in tried]
             for family, batch in batches_of(model.estimator, settings):
-                job = Job(size, number, tuple(tried[each] for each in batch))
-                if family.takes_all_folds:
+                job = Job(size, number, tuple(tried[each] for each in batch), family)
+                if FAMILIES[family].takes_all_folds:
                     quick.append(job)
                 else:
                     slow.setdefault(number if selection.by_importance else job, []).append(job)

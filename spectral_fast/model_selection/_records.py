@@ -71,12 +71,10 @@ def to_record(done: Done) -> Record:
         arrays = {str(i): each for i, (_, each) in enumerate(found) if not isinstance(each, str)}
         entries = [[size, each if isinstance(each, str) else None] for size, each in found]
         return Record(arrays, facts | {"channels": entries})
-    arrays = {
-        str(i): each.held_out
-        for i, each in enumerate(done.result.values())
-        if each.held_out is not None
-    }
-    entries = [[*key, each.error, each.seconds] for key, each in done.result.items()]
+    # In the order of the task, as models have other numbers in another grid.
+    outcomes = [done.result[key] for key in done.task.candidates()]
+    arrays = {str(i): each.held_out for i, each in enumerate(outcomes) if each.held_out is not None}
+    entries = [[each.error, each.seconds] for each in outcomes]
     return Record(arrays, facts | {"outcomes": entries})
 
 
@@ -88,11 +86,11 @@ def from_record(task: SelectTask | ModelTask, record: Record) -> Done:
         for i, (size, error) in enumerate(facts["channels"]):
             result[size] = record.arrays[str(i)] if error is None else error
     else:
-        for i, (*_, error, seconds) in enumerate(facts["outcomes"]):
+        for i, (key, (error, seconds)) in enumerate(
+            zip(task.candidates(), facts["outcomes"], strict=True)
+        ):
             held_out = record.arrays[str(i)] if error is None else None
-            result[i] = Outcome(held_out, error, seconds)
-        # Models have other numbers in another grid; the order of a task's outcomes is its own.
-        result = dict(zip(task.candidates(), result.values(), strict=True))
+            result[key] = Outcome(held_out, error, seconds)
     return Done(
         task, result, facts["seconds"], facts["preprocessing_seconds"], list(facts["warnings"])
     )

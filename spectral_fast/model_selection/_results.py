@@ -6,10 +6,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
+from sklearn.feature_selection import SelectFromModel
+from sklearn.pipeline import Pipeline
 
+from spectral_fast.feature_selection import TopChannels
 from spectral_fast.model_selection._grid import Chain, Model, Selection
+from spectral_fast.model_selection.families import made
 
-__all__ = ["Candidate", "Figures", "HeldOut", "cv_results", "rank", "ranked_table"]
+__all__ = [
+    "Candidate",
+    "Figures",
+    "HeldOut",
+    "cv_results",
+    "one_se",
+    "pipeline_of",
+    "rank",
+    "ranked_table",
+    "selection_bias",
+]
 
 
 class Figures(NamedTuple):
@@ -85,12 +100,9 @@ class HeldOut:
                 1 - of_rows.sum(axis=1) / about_mean,
                 self._sd / rmsecv,
                 errors.mean(axis=(1, 2)),
+                np.sqrt(of_folds / (self._fold_sizes * n_targets)),
             )
-            fold_rmse = np.sqrt(of_folds / (self._fold_sizes * n_targets))
-        return [
-            Figures(*map(float, figures), folds)
-            for *figures, folds in zip(*columns, fold_rmse, strict=True)
-        ]
+        return [Figures(*figures) for figures in zip(*columns, strict=True)]
 
     def _standard_errors(
         self, of_rows: np.ndarray, mean_square: np.ndarray, n_targets: int
@@ -172,6 +184,54 @@ def rank(candidates: Sequence[Candidate]) -> np.ndarray:
         for each in candidates
     ]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__))
+
+
+def one_se(candidates: Sequence[Candidate]) -> int:
+    """Return the simplest candidate within one standard error of the least RMSECV.
+
+    Among those with the winner's preprocessing, selector and model: the fewest latent
+    variables, then the fewest channels, then the largest penalty, then the least RMSECV.
+    """
+    best = candidates[rank(candidates)[0]]
+    limit = best.figures.rmsecv + best.figures.rmsecv_se
+    kin = [
+        (
+            each.n_components or 0,
+            each.n_features or 0,
+            -each.setting.get("alpha", 0.0),
+            each.figures.rmsecv,
+            position,
+        )
+        for position, each in enumerate(candidates)
+        if each.figures.rmsecv <= limit
+        and (each.chain, each.selection, each.model) == (best.chain, best.selection, best.model)
+    ]
+    return min(kin)[-1]
+
+
+def selection_bias(candidates: Sequence[Candidate]) -> float:
+    """Return by how much the RMSECV of the best of many candidates is too small, estimated.
+
+    The mean over the folds of the best candidate's RMSE less the least of any candidate
+    there: Tibshirani & Tibshirani 2009, Annals of Applied Statistics 3, 822-829, equation 2.1.
+    """
+    of_folds = np.array([each.figures.fold_rmse for each in candidates])
+    best = of_folds[rank(candidates)[0]]
+    return float(np.mean(best - np.nanmin(of_folds, axis=0)))
+
+
+def pipeline_of(candidate: Candidate) -> Pipeline:
+    """Return the scikit-learn Pipeline that a candidate stands for."""
+    model = made(candidate.model.estimator, candidate.setting)
+    selection, size = candidate.selection, candidate.size
+    steps = [(name, clone(step)) for name, step in candidate.chain.steps]
+    if selection.by_importance:
+        top = SelectFromModel(clone(model), threshold=-np.inf, max_features=size)
+        steps.append(("selector", top))
+    elif not selection.is_full:
+        selector = clone(selection.selector)
+        steps.append(("selector", selector if size is None else TopChannels(selector, size)))
+    return Pipeline([*steps, ("model", model)])
 
 
 def ranked_table(candidates: Sequence[Candidate]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -25,9 +25,18 @@ from spectral_fast.model_selection._tasks import (
     Shared,
 )
 
-__all__ = ["Run"]
+__all__ = ["Data", "Run"]
 
 Task = SelectTask | ModelTask
+
+
+class Data(NamedTuple):
+    """What the candidates are tried on."""
+
+    X: np.ndarray
+    y: np.ndarray
+    splits: Splits
+    n_classes: int  # 0 for a regression
 
 
 class Run:
@@ -36,8 +45,7 @@ class Run:
     Parameters
     ----------
     plan : Plan
-    X, y, splits, n_classes
-        As in `Shared`.
+    data : Data
     n_jobs : int or None
     raises : bool
         Whether the first error of a candidate ends the run.
@@ -64,10 +72,7 @@ class Run:
     def __init__(
         self,
         plan: Plan,
-        X: np.ndarray,
-        y: np.ndarray,
-        splits: Splits,
-        n_classes: int,
+        data: Data,
         *,
         n_jobs: int | None,
         raises: bool,
@@ -77,14 +82,11 @@ class Run:
         watch: Callable[[int, list[np.ndarray]], None],
     ):
         self._plan = plan
-        self._X = X
-        self._y = y
-        self._splits = splits
-        self._n_classes = n_classes
+        self._data = data
         self._n_jobs = n_jobs
         self._raises = raises
         self._journal = journal
-        self._keys = Keys(plan) if journal is not None else None
+        self._keys = None if journal is None else Keys(plan)
         self._deadline = deadline
         self._memory = memory
         self._watch = watch
@@ -129,6 +131,16 @@ class Run:
         widths = self._widths.get((spec.chain, spec.selection))
         return round(float(np.mean(widths))) if widths else None
 
+    def timing(self, wall: float) -> dict[str, float]:
+        """Return the seconds of a search that took `wall` of them, by what they were spent on.
+
+        Those of parallel workers are divided by their number; what is left is orchestration.
+        """
+        n_workers = effective_n_jobs(self._n_jobs)
+        spent = {name: seconds / n_workers for name, seconds in sorted(self.seconds.items())}
+        orchestration = max(0.0, wall - sum(spent.values()))
+        return spent | {"orchestration": orchestration, "wall": wall}
+
     def _blocks(self) -> Iterator[dict[int, Shared]]:
         """Yield the chains' spectra, as many at a time as the memory holds."""
         block: dict[int, Shared] = {}
@@ -145,12 +157,10 @@ class Run:
         yield block
 
     def _shared(self, chain: Chain) -> Shared:
-        X, steps = _treat_once(self._X, self._y, chain)
+        X, steps = _treat_once(self._data.X, self._data.y, chain)
         return Shared(
             X,
-            self._y,
-            self._splits,
-            self._n_classes,
+            *self._data[1:],
             tuple(steps),
             tuple(self._plan.selections),
             tuple(self._plan.models),
@@ -163,7 +173,10 @@ class Run:
         channels: dict[SelectTask, Channels] = {}
         select_tasks = [task for chain in shareds for task in self._plan.select_tasks(chain)]
         for done in self._done(select_tasks, shareds, {}):
+            assert isinstance(done.task, SelectTask)
             channels[done.task] = done.result
+            self.warnings += done.warnings
+            self._add_seconds("preprocessing", done.preprocessing_seconds)
             self._add_seconds("selection", done.seconds - done.preprocessing_seconds)
         for task, found in channels.items():
             if isinstance(chosen := found.get(None), np.ndarray):
@@ -174,7 +187,8 @@ class Run:
             for task in self._plan.model_tasks(chain, len(shared.steps))
         ]
         for done in self._done(model_tasks, shareds, channels):
-            self._take(done, shareds[done.task.chain])
+            assert isinstance(done.task, ModelTask)
+            self._take(done.task, done, shareds[done.task.chain])
 
     def _done(
         self,
@@ -183,8 +197,8 @@ class Run:
         channels: Mapping[SelectTask, Channels],
     ) -> Iterator[Done]:
         """Yield all tasks with their results: those of the journal first, then the others."""
-        keys = {}
-        if self._journal is not None:
+        keys: dict[Task, str] = {}
+        if self._keys is not None:
             keys = {task: self._keys(task) for task in tasks}
             records = self._journal.load(list(keys.values()))
             yield from (
@@ -205,8 +219,7 @@ class Run:
                 self._journal.save(keys[done.task], to_record(done))
             yield done
 
-    def _take(self, done: Done, shared: Shared) -> None:
-        task = done.task
+    def _take(self, task: ModelTask, done: Done, shared: Shared) -> None:
         self.warnings += done.warnings
         self._add_seconds("preprocessing", done.preprocessing_seconds)
         finished = []

@@ -1,44 +1,50 @@
 """The search over preprocessing × channels × model."""
 
+import contextlib
 import time
 import warnings
 from numbers import Integral, Real
-from os import PathLike
-from typing import ClassVar
+from os import PathLike, fspath
+from typing import Any, ClassVar
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.feature_selection import SelectFromModel
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_consistent_length
+from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast._folds import split
 from spectral_fast._validation import check_spectra
-from spectral_fast.feature_selection import TopChannels
 from spectral_fast.model_selection._grid import (
     expand_models,
     expand_preprocessing,
     expand_selectors,
 )
+from spectral_fast.model_selection._journal import Journal
 from spectral_fast.model_selection._plan import Plan
 from spectral_fast.model_selection._progress import Progress
 from spectral_fast.model_selection._results import (
     Candidate,
     HeldOut,
     cv_results,
+    one_se,
+    pipeline_of,
     rank,
     ranked_table,
+    selection_bias,
 )
-from spectral_fast.model_selection._run import Run
-from spectral_fast.model_selection.families import made
+from spectral_fast.model_selection._run import Data, Run
+from spectral_fast.model_selection._summary import identity, summary
 
 __all__ = ["SpectralSearchCV"]
 
 #: Candidates whose figures are computed together.
 _MANY = 500
+
+#: MiB that preprocessed spectra may take at a time, by default.
+_MEMORY = 1024
 
 
 class SpectralSearchCV(RegressorMixin, BaseEstimator):
@@ -162,6 +168,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         "n_features": "no_validation",
         "selector_scope": [StrOptions({"fold", "all"})],
         "cv": ["cv_object"],
+        "outer_cv": ["cv_object", None],
         "n_jobs": [Integral, None],
         "progress": ["boolean"],
         "callback": [callable, None],
@@ -181,6 +188,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         n_features=(10, 20, 50, 100),
         selector_scope="fold",
         cv=5,
+        outer_cv=None,
         n_jobs=None,
         progress=False,
         callback=None,
@@ -196,6 +204,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         self.n_features = n_features
         self.selector_scope = selector_scope
         self.cv = cv
+        self.outer_cv = outer_cv
         self.n_jobs = n_jobs
         self.progress = progress
         self.callback = callback
@@ -229,6 +238,10 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
             If X or y holds NaN or infinity, a spectrum or a target is constant, there
             are fewer samples than folds, a name in `models` or `preprocessing` is
             unknown, a fold has no training or no held-out rows, or every candidate fails.
+        RuntimeError
+            If the time limit ends the search before any candidate is finished.
+        JournalError
+            If the journal belongs to another search, is in use, or cannot be written.
 
         Warns
         -----
@@ -243,24 +256,25 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         plan = self._plan(splits)
         held_out = HeldOut(reference, [test for _, test in splits])
         total = len(plan.specs) * len(splits)
-        with Progress(total, held_out, self.progress, self.callback) as progress:
+        with (
+            self._journal(plan, spectra, reference, splits) as journal,
+            Progress(total, held_out, self.progress, self.callback) as progress,
+        ):
             run = Run(
                 plan,
-                spectra,
-                reference,
-                splits,
-                0,
+                Data(spectra, reference, splits, 0),
                 n_jobs=self.n_jobs,
                 raises=self.error_score == "raise",
-                journal=None,
+                journal=journal,
                 deadline=start + (self.time_limit or np.inf),
-                memory=2.0**20 * (self.memory_limit or 1024),
+                memory=2.0**20 * (self.memory_limit or _MEMORY),
                 watch=progress.update,
             )
             run.evaluate()
+            if journal is not None and not run.stopped:
+                journal.finish()
         candidates, self.oof_predictions_ = _candidates(plan, run, held_out)
-        self._warn(run)
-        self._report_failures(candidates)
+        self._warn(run, candidates)
 
         best = rank(candidates)[0]
         self.n_splits_ = len(splits)
@@ -269,9 +283,35 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         self.best_index_ = int(best)
         self.best_params_ = candidates[best].params
         self.best_score_ = -candidates[best].figures.rmsecv
-        self.best_estimator_ = _pipeline(candidates[best]).fit(X, y)
-        self.timing_ = run.seconds | {"wall": time.monotonic() - start}
+        self.best_estimator_ = pipeline_of(candidates[best]).fit(X, y)
+        self.one_se_index_ = one_se(candidates)
+        self.selection_bias_ = selection_bias(candidates)
+        self.optimistic_ = self.selector_scope == "all" and not all(
+            selection.is_full for selection in plan.selections
+        )
+        self.stopped_ = run.stopped
+        if self.outer_cv is not None:
+            self._estimate_all(X, y, reference, groups)
+        self.timing_ = run.timing(time.monotonic() - start)
         return self
+
+    def plan(self, X, y, groups=None):
+        """Return what `fit` would do, without doing it.
+
+        Parameters
+        ----------
+        X, y, groups
+            As in `fit`.
+
+        Returns
+        -------
+        plan : PlanSummary
+            Prints as text: candidates, distinct tasks, what is shared, the estimated time.
+        """
+        spectra, reference = self._validate(X, y)
+        splits = split(self.cv, spectra, reference, groups, self.random_state)
+        data = Data(spectra, reference, splits, 0)
+        return summary(self._plan(splits), data, effective_n_jobs(self.n_jobs))
 
     def predict(self, X):
         """Predict with the best candidate.
@@ -327,17 +367,33 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
             self.selector_scope == "all",
         )
 
-    def _warn(self, run: Run) -> None:
+    def _journal(self, plan, X, y, splits) -> Any:
+        """Return the journal, or a context that gives None."""
+        if self.journal is None:
+            return contextlib.nullcontext()
+        description = {
+            "candidates": len(plan.specs),
+            "preprocessing": ", ".join(chain.name for chain in plan.chains),
+            "selectors": ", ".join(selection.name for selection in plan.selections),
+            "models": ", ".join(model.name for model in plan.models),
+        }
+        return Journal(self.journal, identity(plan, X, y, splits), description=description)
+
+    def _warn(self, run: Run, candidates: list[Candidate]) -> None:
+        """Warn of what went wrong; raise an error if nothing went well."""
         if run.warnings:
             warnings.warn(
                 f"Warnings while cross-validating: {len(run.warnings)}. The first: "
                 f"{run.warnings[0]}",
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
-
-    def _report_failures(self, candidates: list[Candidate]) -> None:
         errors = [each.error for each in candidates if each.error]
         if len(errors) == len(candidates):
+            if run.stopped:
+                raise RuntimeError(
+                    f"No candidate was finished before the end of the search ({run.stopped}). "
+                    "Give it more time, or a smaller grid."
+                )
             raise ValueError(f"All {len(errors)} candidates failed. The first: {errors[0]}")
         if errors:
             warnings.warn(
@@ -346,6 +402,23 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                 FitFailedWarning,
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
+
+    def _estimate_all(self, X, y, reference, groups) -> None:
+        """Predict samples that the whole procedure, choices included, has not seen."""
+        groups = None if groups is None else np.asarray(groups)
+        splits = split(self.outer_cv, reference, reference, groups, self.random_state)
+        squares = []
+        self.outer_predictions_ = np.full(reference.shape, np.nan)
+        for number, (train, test) in enumerate(splits):
+            search = clone(self).set_params(outer_cv=None)
+            if self.journal is not None:
+                search.set_params(journal=f"{fspath(self.journal)}.outer{number}")
+            of_train = None if groups is None else groups[train]
+            search.fit(_safe_indexing(X, train), reference[train], of_train)
+            predictions = search.predict(_safe_indexing(X, test))
+            self.outer_predictions_[test] = predictions
+            squares.append((predictions - reference[test]) ** 2)
+        self.outer_rmsep_ = np.sqrt(np.concatenate(squares).mean(axis=0))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -382,17 +455,3 @@ def _candidates(plan: Plan, run: Run, held_out: HeldOut) -> tuple[list[Candidate
                 )
             )
     return candidates, np.concatenate(out_of_fold)
-
-
-def _pipeline(candidate: Candidate) -> Pipeline:
-    """Return the scikit-learn Pipeline that a candidate stands for."""
-    model = made(candidate.model.estimator, candidate.setting)
-    selection, size = candidate.selection, candidate.size
-    steps = [(name, clone(step)) for name, step in candidate.chain.steps]
-    if selection.by_importance:
-        top = SelectFromModel(clone(model), threshold=-np.inf, max_features=size)
-        steps.append(("selector", top))
-    elif not selection.is_full:
-        selector = clone(selection.selector)
-        steps.append(("selector", selector if size is None else TopChannels(selector, size)))
-    return Pipeline([*steps, ("model", model)])

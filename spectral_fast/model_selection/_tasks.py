@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from spectral_fast._folds import Splits
 from spectral_fast.kernels import thread_limit
 from spectral_fast.model_selection._grid import Model, Selection
-from spectral_fast.model_selection.families import Family, Matrix, batches_of
+from spectral_fast.model_selection.families import FAMILIES, Matrix
 
 __all__ = [
     "EVERYTHING",
@@ -59,6 +59,7 @@ class Job(NamedTuple):
     size: int | None  # of the selection; None for its own choice
     model: int
     positions: tuple[int, ...]  # in the model's settings
+    family: int  # in `FAMILIES`
 
 
 class ModelTask(NamedTuple):
@@ -95,20 +96,20 @@ def run_task(
     """Return the result of a task and the seconds of its preprocessing.
 
     That of a `SelectTask` is its `Channels`; that of a `ModelTask` has an `Outcome` for
-    each (size, model, position). `channels` are those of the task's selection.
+    each (size, model, position). `channels` are those of the task's selection. Call it
+    inside `one_thread`.
     """
-    with one_thread():
-        start = time.perf_counter()
-        try:
-            X = _fold_spectra(task, shared)
-        except Exception as error:
-            if shared.raises:
-                raise
-            return all_failed(task, shared, _described(error)), time.perf_counter() - start
-        seconds = time.perf_counter() - start
-        if isinstance(task, SelectTask):
-            return _select(task, shared, X), seconds
-        return dict(_evaluate(task, shared, X, channels)), seconds
+    start = time.perf_counter()
+    try:
+        X = _fold_spectra(task, shared)
+    except Exception as error:
+        if shared.raises:
+            raise
+        return all_failed(task, shared, _described(error)), time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    if isinstance(task, SelectTask):
+        return _select(task, shared, X), seconds
+    return dict(_evaluate(task, shared, X, channels)), seconds
 
 
 @contextlib.contextmanager
@@ -196,14 +197,15 @@ def _evaluate(
         return
     for size, jobs in itertools.groupby(task.jobs, key=lambda job: job.size):
         found = None if channels is None else channels[size]
-        matrix = None if isinstance(found, str) else _matrix(X, found, shared, splits)
+        if isinstance(found, str):
+            for job in jobs:
+                for position in job.positions:
+                    yield (size, job.model, position), Outcome(None, found, 0.0)
+            continue
+        matrix = _matrix(X, found, shared, splits)
         for job in jobs:
             model = shared.models[job.model]
-            if matrix is None:
-                outcomes = [(each, Outcome(None, found, 0.0)) for each in job.positions]
-            else:
-                outcomes = _answer(model, job.positions, matrix, shared.raises)
-            for position, outcome in outcomes:
+            for position, outcome in _answer(model, job, matrix, shared.raises):
                 yield (size, job.model, position), outcome
 
 
@@ -212,43 +214,45 @@ def _evaluate_by_importance(
 ) -> Iterator[tuple[tuple[int | None, int, int], Outcome]]:
     """Yield the outcomes on the channels that matter most to each candidate's own model."""
     rows = slice(None) if task.whole else splits[0][0]
-    wanted: dict[int, dict[int, list[int]]] = {}
-    for size, number, position in task.candidates():
-        wanted.setdefault(number, {}).setdefault(position, []).append(size)
-    for number, sizes in wanted.items():
-        model = shared.models[number]
+    of_candidates: dict[tuple[int, int], np.ndarray | str] = {}
+    for job in task.jobs:
+        model = shared.models[job.model]
         start = time.perf_counter()
-        found = _importances(model, list(sizes), X[rows], shared.y[rows], shared.raises)
-        share = (time.perf_counter() - start) / sum(map(len, sizes.values()))
-        for position, importances in zip(sizes, found, strict=True):
-            for size in sizes[position]:
-                if isinstance(importances, str):
-                    yield (size, number, position), Outcome(None, importances, share)
-                    continue
-                channels = np.sort(np.argsort(-importances, kind="stable")[:size])
-                matrix = _matrix(X, channels, shared, splits)
-                [(_, outcome)] = _answer(model, (position,), matrix, shared.raises)
-                seconds = outcome.seconds + share
-                yield (size, number, position), outcome._replace(seconds=seconds)
+        wanted = [each for each in job.positions if (job.model, each) not in of_candidates]
+        found = _importances(model, wanted, job.family, X[rows], shared.y[rows], shared.raises)
+        of_candidates |= {(job.model, each): found[i] for i, each in enumerate(wanted)}
+        share = (time.perf_counter() - start) / len(job.positions)
+        for position in job.positions:
+            importances = of_candidates[job.model, position]
+            if isinstance(importances, str):
+                yield (job.size, job.model, position), Outcome(None, importances, share)
+                continue
+            channels = np.sort(np.argsort(-importances, kind="stable")[: job.size])
+            matrix = _matrix(X, channels, shared, splits)
+            one = job._replace(positions=(position,))
+            [(_, outcome)] = _answer(model, one, matrix, shared.raises)
+            seconds = outcome.seconds + share
+            yield (job.size, job.model, position), outcome._replace(seconds=seconds)
 
 
 def _importances(
-    model: Model, positions: Sequence[int], X: np.ndarray, y: np.ndarray, raises: bool
-) -> list[np.ndarray | str]:
-    """Return the channels' importances for each of a model's settings, or an error."""
+    model: Model,
+    positions: Sequence[int],
+    family: int,
+    X: np.ndarray,
+    y: np.ndarray,
+    raises: bool,
+) -> Sequence[np.ndarray | str]:
+    """Return the channels' importances for some of a model's settings, or an error."""
+    if not positions:
+        return []
     settings = [model.settings[position] for position in positions]
-    found: list[np.ndarray | str] = [""] * len(settings)
-    for family, batch in batches_of(model.estimator, settings):
-        chosen = [settings[each] for each in batch]
-        try:
-            answers = family.importances(model.estimator, chosen, X, y)
-        except Exception as error:
-            if raises:
-                raise
-            answers = [_described(error)] * len(batch)
-        for each, answer in zip(batch, answers, strict=True):
-            found[each] = answer
-    return found
+    try:
+        return FAMILIES[family].importances(model.estimator, settings, X, y)
+    except Exception as error:
+        if raises:
+            raise
+        return [_described(error)] * len(positions)
 
 
 def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: Splits) -> Matrix:
@@ -257,39 +261,41 @@ def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: 
     return Matrix(X, shared.y, splits, shared.n_classes)
 
 
-def _answer(
-    model: Model, positions: Sequence[int], matrix: Matrix, raises: bool
-) -> Iterator[tuple[int, Outcome]]:
-    """Yield the outcome of each of a model's settings."""
-    settings = [model.settings[position] for position in positions]
-    queue: deque[tuple[Family, list[int]]] = deque(batches_of(model.estimator, settings))
+def _answer(model: Model, job: Job, matrix: Matrix, raises: bool) -> Iterator[tuple[int, Outcome]]:
+    """Yield the outcome of each setting of a job."""
+    family = FAMILIES[job.family]
+    queue: deque[Sequence[int]] = deque([job.positions])
     while queue:
-        family, batch = queue.popleft()
+        batch = queue.popleft()
+        settings = [model.settings[position] for position in batch]
         start = time.perf_counter()
+        answers: Sequence[np.ndarray | Exception]
         try:
-            answers = family.predict(model.estimator, [settings[each] for each in batch], matrix)
+            answers = family.predict(model.estimator, settings, matrix)
         except Exception as error:
             if len(batch) > 1:  # each by itself, so that only those at fault fail
-                queue.extend((family, [each]) for each in batch)
+                queue.extend([position] for position in batch)
                 continue
             answers = [error]
         seconds = (time.perf_counter() - start) / len(batch)
-        for each, answer in zip(batch, answers, strict=True):
-            error = answer if isinstance(answer, Exception) else _fault(answer, matrix)
-            if error is None:
-                yield positions[each], Outcome(answer, None, seconds)
-                continue
-            if raises:
-                raise error
-            yield positions[each], Outcome(None, _described(error), seconds)
+        for position, answer in zip(batch, answers, strict=True):
+            checked = _checked(answer, matrix)
+            if not isinstance(checked, Exception):
+                yield position, Outcome(checked, None, seconds)
+            elif raises:
+                raise checked
+            else:
+                yield position, Outcome(None, _described(checked), seconds)
 
 
-def _fault(answer: np.ndarray, matrix: Matrix) -> Exception | None:
-    """Return what is wrong with held-out outputs."""
+def _checked(answer: np.ndarray | Exception, matrix: Matrix) -> np.ndarray | Exception:
+    """Return held-out outputs, or what is wrong with them."""
+    if isinstance(answer, Exception):
+        return answer
     if len(answer) != matrix.n_held_out:
         return ValueError(f"{len(answer)} predictions for {matrix.n_held_out} held-out samples")
     # A classifier without probabilities has NaN for them.
     required = answer[:, :1] if matrix.n_classes else answer
     if not np.isfinite(required).all():
         return ValueError("the predictions hold NaN or infinity")
-    return None
+    return answer

@@ -1,7 +1,6 @@
 """PLS regression: all component counts and folds from one pass of the engine."""
 
 import warnings
-from numbers import Integral
 
 import joblib
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 from spectral_fast import kernels
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.cross_decomposition._cross_val import predict_held_out
-from spectral_fast.model_selection.families._base import Family
+from spectral_fast.model_selection.families._base import Family, made
 
 __all__ = ["PLSFamily"]
 
@@ -30,13 +29,13 @@ class PLSFamily(Family):
 
     def batches(self, estimator, settings):
         shared: dict[str, list[int]] = {}
-        defaults = type(estimator)().get_params()
+        given, defaults = estimator.get_params(), type(estimator)().get_params()
         for position, setting in enumerate(settings):
-            params = {**estimator.get_params(), **setting}
+            params = {**given, **setting}
             count, scale = params["n_components"], params["scale"]
             others = [name for name in params if name not in _SERVED and name != "copy"]
             if (
-                isinstance(count, Integral)
+                isinstance(count, int | np.integer)
                 and count >= 1
                 and isinstance(scale, bool)
                 and all(params[name] == defaults[name] for name in others)
@@ -45,13 +44,12 @@ class PLSFamily(Family):
         return list(shared.values())
 
     def predict(self, estimator, settings, matrix):
-        params = [{**estimator.get_params(), **setting} for setting in settings]
-        counts = [each["n_components"] for each in params]
+        counts = [setting.get("n_components", estimator.n_components) for setting in settings]
         smallest = min(len(train) for train, _ in matrix.splits)
         most = min(smallest, matrix.X.shape[1])
         possible = [count for count in counts if count <= most]
         if possible:
-            scale = params[0]["scale"]
+            scale = settings[0].get("scale", estimator.scale)
             with kernels.one_blas_thread():
                 predictions, n_found = predict_held_out(
                     matrix.double,
@@ -70,6 +68,12 @@ class PLSFamily(Family):
         return [
             predictions[count - 1] if count <= most else _too_many(count, most) for count in counts
         ]
+
+    def importances(self, estimator, settings, X, y):
+        counts = [setting.get("n_components", estimator.n_components) for setting in settings]
+        largest = made(estimator, settings[0])
+        largest.set_params(n_components=min(max(counts), *X.shape)).fit(X, y)
+        return [_coefficients(largest, count) for count in counts]
 
 
 def _coefficients(fitted, count):

@@ -1,6 +1,7 @@
 """Ridge regression: all penalties and folds from one decomposition."""
 
 import numpy as np
+from scipy import linalg
 from sklearn.linear_model import Ridge
 
 from spectral_fast.kernels import RidgePredictions, RidgeStatus, ridge_cross_val_predict
@@ -24,7 +25,7 @@ class RidgeFamily(Family):
         served = [
             position
             for position, setting in enumerate(settings)
-            if self.handles(made(estimator, setting))
+            if setting.keys() <= {"alpha", "copy_X", "max_iter", "random_state"}
             and np.ndim(alpha := setting.get("alpha", estimator.alpha)) == 0
             and alpha > 0
         ]
@@ -36,6 +37,23 @@ class RidgeFamily(Family):
         groups = [matrix.splits] if together else [[split] for split in matrix.splits]
         parts = [_held_out(estimator, settings, alphas, matrix, group) for group in groups]
         return list(np.concatenate(parts, axis=1))
+
+
+    def importances(self, estimator, settings, X, y):
+        if X.dtype != np.float64 or estimator.solver != "auto" or y.ndim > 1:
+            return super().importances(estimator, settings, X, y)
+        # The equations that scikit-learn solves, their matrix computed once.
+        X, y = X - X.mean(axis=0), y - y.mean()
+        n, p = X.shape
+        products = X @ X.T if n < p else X.T @ X
+        right = y if n < p else X.T @ y
+        found = []
+        for setting in settings:
+            penalised = products.copy()
+            penalised.flat[:: len(products) + 1] += setting.get("alpha", estimator.alpha)
+            solution = linalg.solve(penalised, right, assume_a="pos", overwrite_a=True)
+            found.append(np.abs(solution @ X if n < p else solution))
+        return found
 
 
 def _held_out(estimator, settings, alphas, matrix, splits):
