@@ -38,6 +38,18 @@ METHODS = (
         "methods.md#plsregressioncv",
     ),
     Method("spectral_fast.cross_decomposition.PLSDA", None, "plsda.plsda", "methods.md#plsda"),
+    Method(
+        "spectral_fast.boosting.BoostedRegressor",
+        None,
+        "boosting.boosted",
+        "boosting.md#boostedregressor",
+    ),
+    Method(
+        "spectral_fast.boosting.BoostedClassifier",
+        None,
+        "boosting.boosted_classes",
+        "boosting.md#boostedclassifier",
+    ),
     Method("spectral_fast.feature_selection.VIP", None, "importance.vip", "selection.md#vip"),
     Method(
         "spectral_fast.feature_selection.CoefficientMagnitude",

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 
 #: Constructor arguments that suit the checks' data: few samples, sometimes a single channel.
 ARGUMENTS = {
+    "BoostedClassifier": {"n_estimators": 30},
+    "BoostedRegressor": {"n_estimators": 30},
     "MCUVE": {"n_resamples": 10, "n_features_to_select": 1},
     "CovSel": {"n_features_to_select": 1},
     "SavitzkyGolay": {"window_length": 1, "polyorder": 0},

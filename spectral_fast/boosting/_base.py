@@ -94,8 +94,8 @@ class Boosted(BaseEstimator, ABC):
         ImportError
             If the library is not installed.
         ValueError
-            If X or y holds NaN or infinity, y has several columns, or the classes of a
-            classifier are fewer than two.
+            If X or y holds NaN or infinity, y has several columns, the classes of a
+            classifier are fewer than two, or `min_samples_leaf` is not 1 for CatBoost.
         """
         X, y = validate_data(
             self,
@@ -155,7 +155,8 @@ class Boosted(BaseEstimator, ABC):
         its share of the change of the predictions. All zero where no tree has a split.
         """
         check_is_fitted(self)
-        importances = np.array(self.model_.feature_importances_, dtype=np.float64)
+        # CatBoost divides by zero where nothing changes the predictions.
+        importances = np.nan_to_num(np.array(self.model_.feature_importances_, dtype=np.float64))
         total = importances.sum()
         return importances / total if total > 0 else importances
 

@@ -38,9 +38,8 @@ class BoostedRegressor(RegressorMixin, Boosted):
         Share of the channels that each tree may split on (CatBoost: each level of a tree),
         above 0 and at most 1. CatBoost on a GPU uses all.
     min_samples_leaf : int, default=1
-        Least number of samples in a leaf, at least 1. CatBoost grows
-        symmetric trees for 1, which have no limit, and depthwise ones for more, which take
-        longer.
+        Least number of samples in a leaf, at least 1; CatBoost has no such limit and takes
+        nothing else.
     reg_lambda : float, default=1.0
         Penalty on the squares of the leaves' values, at least 0.
     early_stopping_rounds : int or None, default=None
@@ -126,10 +125,9 @@ class BoostedClassifier(ClassifierMixin, Boosted):
         Share of the channels that each tree may split on (CatBoost: each level of a tree),
         above 0 and at most 1. CatBoost on a GPU uses all.
     min_samples_leaf : int, default=1
-        Least number of samples in a leaf, at least 1. XGBoost measures a
-        leaf by the sum of p(1 - p) over its samples, which must be a quarter of this. CatBoost
-        grows symmetric trees for 1, which have no limit, and depthwise ones for more, which
-        take longer.
+        Least number of samples in a leaf, at least 1; CatBoost has no such limit and takes
+        nothing else. XGBoost measures a leaf by the sum of p(1 - p) over its samples, which
+        must be a quarter of this number.
     reg_lambda : float, default=1.0
         Penalty on the squares of the leaves' values, at least 0.
     early_stopping_rounds : int or None, default=None
@@ -226,8 +224,9 @@ class BoostedClassifier(ClassifierMixin, Boosted):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
+            (only,) = self.classes_.tolist()
             raise ValueError(
-                f"`y` must have at least two classes; got one class: {self.classes_[0]!r}. "
+                f"`y` must have at least two classes; got one class: {only!r}. "
                 "Add samples of other classes."
             )
         return codes

@@ -41,6 +41,12 @@ def _lightgbm_others(params: dict[str, Any], classification: bool) -> dict[str, 
 
 
 def _catboost_others(params: dict[str, Any], classification: bool) -> dict[str, Any]:
+    if params["min_samples_leaf"] > 1:
+        raise ValueError(
+            "`min_samples_leaf` must be 1 with `library='catboost'`, whose trees have no limit "
+            f"for the samples in a leaf; got {params['min_samples_leaf']}. Use 1, or another "
+            "library."
+        )
     others = {
         "bootstrap_type": "No",
         "random_strength": 0,  # chance comes from the facade's parameters alone
@@ -51,8 +57,6 @@ def _catboost_others(params: dict[str, Any], classification: bool) -> dict[str, 
         others["allow_const_label"] = True
     if params["subsample"] < 1:
         others |= {"bootstrap_type": "Bernoulli", "subsample": params["subsample"]}
-    if params["min_samples_leaf"] > 1:  # a symmetric tree has no such limit
-        others |= {"grow_policy": "Depthwise", "min_data_in_leaf": params["min_samples_leaf"]}
     if params["device"] == "gpu":
         return others | {"task_type": "GPU"}
     return others | {"rsm": params["colsample"]}  # which a GPU does not have
@@ -100,6 +104,8 @@ def native(name: str, params: dict[str, Any], classification: bool) -> Any:
     ------
     ImportError
         If the library is not installed.
+    ValueError
+        If the library has no such parameter.
     """
     try:
         module = importlib.import_module(name)

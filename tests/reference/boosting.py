@@ -1,4 +1,4 @@
-"""Boosted trees for squared errors, every split tried by plain loops over samples and channels."""
+"""Boosted trees, every split tried by plain loops over samples and channels."""
 
 import numpy as np
 
@@ -13,10 +13,28 @@ def boosted(X, y, n_rounds, learning_rate, max_depth, reg_lambda, symmetric=Fals
     stages = []
     for _ in range(n_rounds):
         residuals = y - predictions
-        for rows in grow(X, residuals, max_depth, reg_lambda):
+        for rows in grow(X, residuals, np.ones(len(y)), max_depth, reg_lambda):
             value = residuals[rows].sum() / (len(rows) + reg_lambda)
             predictions[rows] += learning_rate * value
         stages.append(predictions.copy())
+    return np.array(stages)
+
+
+def boosted_classes(X, second, n_rounds, learning_rate, max_depth, reg_lambda):
+    """Return the probabilities of the second of two classes after each round, (n_rounds, n).
+
+    A step is Newton's for the log loss: the derivatives are second - p, weighed by p(1 - p).
+    """
+    share = second.mean()
+    logits = np.full(len(second), np.log(share / (1 - share)))
+    stages = []
+    for _ in range(n_rounds):
+        p = 1 / (1 + np.exp(-logits))
+        residuals, weights = second - p, p * (1 - p)
+        for rows in leaves(X, residuals, weights, max_depth, reg_lambda):
+            value = residuals[rows].sum() / (weights[rows].sum() + reg_lambda)
+            logits[rows] += learning_rate * value
+        stages.append(1 / (1 + np.exp(-logits)))
     return np.array(stages)
 
 
@@ -28,11 +46,11 @@ def splits(X, rows):
             yield rows[below], rows[~below]
 
 
-def leaves(X, residuals, depth, reg_lambda, rows=None):
+def leaves(X, residuals, weights, depth, reg_lambda, rows=None):
     """Return the leaves of a tree as row numbers, each split by itself."""
 
     def score(rows):
-        return residuals[rows].sum() ** 2 / (len(rows) + reg_lambda)
+        return residuals[rows].sum() ** 2 / (weights[rows].sum() + reg_lambda)
 
     rows = np.arange(len(X)) if rows is None else rows
     best, gain = None, 1e-9
@@ -42,16 +60,18 @@ def leaves(X, residuals, depth, reg_lambda, rows=None):
     if depth == 0 or best is None:
         return [rows]
     return [
-        leaf for part in best for leaf in leaves(X, residuals, depth - 1, reg_lambda, rows=part)
+        leaf
+        for part in best
+        for leaf in leaves(X, residuals, weights, depth - 1, reg_lambda, rows=part)
     ]
 
 
-def symmetric_leaves(X, residuals, depth, reg_lambda):
+def symmetric_leaves(X, residuals, weights, depth, reg_lambda):
     """Return the leaves of a tree of equal splits, each the best by the cosine of the fit."""
 
     def cosine(parts):
         sums = np.array([residuals[rows].sum() for rows in parts])
-        sizes = np.array([len(rows) for rows in parts])
+        sizes = np.array([weights[rows].sum() for rows in parts])
         values = sums / (sizes + reg_lambda)
         return (values @ sums) / np.sqrt(values**2 @ sizes + 1e-100)
 

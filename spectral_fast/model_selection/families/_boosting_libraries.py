@@ -80,13 +80,15 @@ class SharedData(ABC):
     def serves(cls, estimator: Any) -> bool:
         """Return whether a model on shared data, cut after some rounds, is the same."""
         params, rounds = cls.path(estimator)
+        # XGBoost gives a new number for a generator each time that it is asked.
+        seed = getattr(estimator, cls.seed, params.get(cls.seed))
         return (
             all(
                 name in cls.of_trees or name in cls.of_data or value in cls.neutral.get(name, ())
                 for name, value in params.items()
             )
             and cls.required <= params.keys()
-            and isinstance(params.get(cls.seed, 0), Integral)
+            and isinstance(seed, Integral | None)
             and isinstance(rounds, Integral)
             and rounds > 0
         )
