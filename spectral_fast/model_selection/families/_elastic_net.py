@@ -88,8 +88,8 @@ def _fits(params: list[dict], X: np.ndarray, Y: np.ndarray, folds: list) -> Elas
         X,
         Y,
         folds,
-        [each["alpha"] for each in params],
-        [each["l1_ratio"] for each in params],
+        np.array([each["alpha"] for each in params]),
+        np.array([each["l1_ratio"] for each in params]),
         **{name: params[0][name] for name in _SHARED},
     )
     late = fits.gap > fits.tolerance
