@@ -125,7 +125,8 @@ def test_equals_plain_loops_for_several_targets():
     splits = list(KFold(4, shuffle=True, random_state=1).split(X))
     found = SpectralSearchCV(GRIDS, ["raw", "snv"], cv=splits).fit(X, y)
     models = [(name, TWINS[name], grid) for name, grid in GRIDS.items()]
-    expected = reference.search(X, y, ["raw", "snv"], models, splits)
+    chains = {name: reference.PREPROCESSING[name] for name in ["raw", "snv"]}
+    expected = reference.search(X, y, chains, models, splits)
 
     table = found.results_.sort_index()
     relative = np.array([each["rmsecv"] for each in expected]) / y.std(axis=0, ddof=1)
