@@ -1,95 +1,48 @@
-"""The grid language: what users write, and the chains and models it stands for."""
+"""The grid language: what users write, and the chains, selections and models it stands for."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import ParameterGrid
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.svm import SVR
 
-from spectral_fast.cross_decomposition import PLSRegression
-from spectral_fast.feature_selection import CARS, MCUVE, SPA, UVE, UVESPA, VIP, IntervalPLS
-from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
+from spectral_fast.feature_selection import SPA, UVESPA
+from spectral_fast.model_selection._catalogue import IMPORTANCE, MODELS, PREPROCESSING, SELECTORS
+from spectral_fast.model_selection._grid_models import Model, expand_models, expand_preset_models
+from spectral_fast.model_selection._language import (
+    check_names,
+    checked,
+    class_name,
+    is_grid,
+    lookup,
+    named,
+    seeded,
+    variants,
+)
+from spectral_fast.model_selection._presets import PRESETS
 
 __all__ = [
     "IMPORTANCE",
     "MODELS",
     "PREPROCESSING",
+    "PRESETS",
     "SELECTORS",
     "Chain",
+    "Grid",
     "Model",
     "Selection",
+    "expand_grid",
     "expand_models",
     "expand_preprocessing",
     "expand_selectors",
 ]
 
-#: Preprocessing by name. A quadratic fits a band's curvature; the second derivative
-#: takes a cubic, as a quadratic's second derivative is constant over the window.
-PREPROCESSING: dict[str, Any] = {
-    "raw": None,
-    "snv": SNV(),
-    "msc": MSC(),
-    "sg0": SavitzkyGolay(window_length=15, polyorder=2, deriv=0),
-    "sg1": SavitzkyGolay(window_length=15, polyorder=2, deriv=1),
-    "sg2": SavitzkyGolay(window_length=15, polyorder=3, deriv=2),
-}
-
-#: Models by name: the estimator, and the grid for users who give none. Component
-#: counts that the training folds cannot support are left out of a default grid, and
-#: the seed of the search replaces one given here.
-MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "pls": (PLSRegression(scale=False), {"n_components": range(1, 21)}),
-    "ridge": (Ridge(), {"alpha": [10.0**power for power in range(-8, 3)]}),
-    "svr": (SVR(), {"C": [1.0, 10.0, 100.0, 1000.0], "epsilon": [0.01, 0.1]}),
-    "random_forest": (
-        RandomForestRegressor(n_estimators=200, random_state=0),
-        {"max_features": ["sqrt", 1 / 3]},
-    ),
-}
-
-
-#: The selection that asks the candidate's own model, fitted to all channels.
-IMPORTANCE = "importance"
-
-#: Selectors by name; None keeps all channels.
-SELECTORS: dict[str, Any] = {
-    "full": None,
-    IMPORTANCE: None,
-    "vip": VIP(),
-    "spa": SPA(),
-    "uve": UVE(),
-    "mcuve": MCUVE(),
-    "uve_spa": UVESPA(),
-    "ipls": IntervalPLS(),
-    "cars": CARS(),
-}
-
-#: Models without importances of the channels.
-_WITHOUT_IMPORTANCES = (
-    GaussianProcessRegressor,
-    KernelRidge,
-    KNeighborsRegressor,
-    MLPRegressor,
-)
-
-_REMEDIES = {
-    "selectors": "Use one of these names or, in Python, a scikit-learn selector.",
-    "preprocessing": "Use one of these names, several joined by a plus sign such as snv+sg1, or, "
-    "in Python, a scikit-learn transformer.",
-    "models": "Use one of these names or, in Python, a scikit-learn regressor.",
-}
+#: A Savitzky-Golay name with the width of its window.
+_WITH_WINDOW = re.compile(r"(sg[012])w([0-9]+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,159 +72,98 @@ class Selection:
         return self.selector is None and not self.by_importance
 
 
-@dataclasses.dataclass(frozen=True)
-class Model:
-    """An estimator and the parameter settings to try."""
+class Grid(NamedTuple):
+    """All that a search combines."""
 
-    name: str
-    estimator: Any
-    settings: tuple[dict[str, Any], ...]
+    chains: list[Chain]
+    selections: list[Selection]
+    models: list[Model]
 
-    def positions(self, size: int | None) -> list[int]:
-        """Return the settings to try on so many channels: not more components than channels."""
-        if size is None:
-            return list(range(len(self.settings)))
-        default = getattr(self.estimator, "n_components", None)
-        counts = (setting.get("n_components", default) for setting in self.settings)
-        return [
-            position
-            for position, count in enumerate(counts)
-            if not (isinstance(count, Integral) and count > size)
-        ]
 
-    @property
-    def has_importances(self) -> bool:
-        """Whether the fitted model may tell how important each channel is to it."""
-        kernel = getattr(self.estimator, "kernel", "linear")
-        return not isinstance(self.estimator, _WITHOUT_IMPORTANCES) and kernel == "linear"
+def expand_grid(
+    grid: str,
+    *,
+    models: Any = None,
+    preprocessing: Any = None,
+    selectors: Any = None,
+    n_features: Any = None,
+    task: str = "regression",
+    n_samples: int,
+    n_channels: int,
+    random_state: Any = 0,
+) -> Grid:
+    """Return what `SpectralSearchCV(grid=..., models=..., ...)` stands for.
+
+    Parameters
+    ----------
+    grid : {"basic", "quick", "standard", "thorough"}
+        The preset that says what is None below. Of its models those whose library is not
+        installed are left out, with a warning, and so are counts of components and of
+        neighbours that `n_samples` and `n_channels` cannot support.
+    models, preprocessing, selectors, n_features : object, default=None
+        As the user wrote them.
+    task : {"regression", "classification"}, default="regression"
+        What is predicted.
+    n_samples : int
+        Size of the smallest training set.
+    n_channels : int
+        Number of channels of the spectra.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the models and selectors that are given by name.
+
+    Returns
+    -------
+    grid : Grid
+
+    Raises
+    ------
+    ValueError, TypeError
+        If something is not of the grid language.
+    ImportError
+        If a model is named whose library is not installed.
+    """
+    if not (isinstance(grid, str) and grid in PRESETS):
+        raise ValueError(
+            f"`grid` must be among {', '.join(PRESETS)}; got {grid!r}. Use one of these, and "
+            "`models`, `preprocessing`, `selectors` and `n_features` for what is to differ."
+        )
+    preset = PRESETS[grid]
+    context = {
+        "task": task,
+        "max_components": min(n_samples - 1, n_channels),  # centring costs a rank
+        "random_state": random_state,
+    }
+    return Grid(
+        expand_preprocessing(preset.preprocessing if preprocessing is None else preprocessing),
+        expand_selectors(
+            preset.selectors if selectors is None else selectors,
+            preset.n_features if n_features is None else n_features,
+            n_channels,
+            n_samples=n_samples,
+            random_state=random_state,
+        ),
+        expand_preset_models(grid, **context)
+        if models is None
+        else expand_models(models, **context),
+    )
+
+
+# --- preprocessing ----------------------------------------------------------------------
 
 
 def expand_preprocessing(preprocessing: Any) -> list[Chain]:
     """Return the chains that `SpectralSearchCV(preprocessing=...)` stands for."""
-    chains = [
-        Chain(name, _named_steps(_steps(each)))
-        for name, each in _named("preprocessing", preprocessing, _chain_name)
-    ]
-    _check_names("preprocessing", [chain.name for chain in chains])
+    chains = []
+    for name, entry in named("preprocessing", preprocessing, _chain_name):
+        if is_grid(preprocessing, entry):
+            chains += [
+                Chain(variant, ((name, step),))
+                for variant, step in variants("preprocessing", name, _smoother(name), entry)
+            ]
+        else:
+            chains.append(Chain(name, _named_steps(_steps(entry))))
+    check_names("preprocessing", [chain.name for chain in chains])
     return chains
-
-
-def expand_selectors(selectors: Any, n_features: Any, n_channels: int) -> list[Selection]:
-    """Return the selections that `SpectralSearchCV(selectors=..., n_features=...)` stands for.
-
-    Numbers of channels that leave none out are skipped; a selector of scikit-learn's, which
-    ranks none, keeps its own choice alone.
-    """
-    counts = _counts(n_features, n_channels)
-    selections = []
-    for name, entry in _named("selectors", selectors, _model_name):
-        if isinstance(entry, str):
-            selector = _lookup("selectors", entry, SELECTORS)
-        else:
-            selector = _checked(entry, "get_support", "selectors")
-        if selector is None and name == IMPORTANCE:
-            sizes = tuple(count for count in counts if count is not None)
-        elif selector is None or not hasattr(selector, "subset"):
-            sizes = (None,)
-        else:
-            sizes = counts
-        if sizes:
-            selections.append(Selection(name, _for_sizes(selector, sizes), sizes))
-    _check_names("selectors", [selection.name for selection in selections])
-    return selections
-
-
-def _counts(n_features: Any, n_channels: int) -> tuple[int | None, ...]:
-    """Return the distinct numbers of channels, None for a selector's own choice."""
-    if isinstance(n_features, Integral | str) or n_features is None:
-        n_features = [n_features]
-    counts: list[int | None] = []
-    for count in n_features:
-        if count in ("auto", None):
-            counts.append(None)
-        elif isinstance(count, Integral) and not isinstance(count, bool) and count >= 1:
-            counts.append(int(count))
-        else:
-            raise ValueError(
-                f'`n_features` must hold numbers of channels from 1, or "auto"; got {count!r}. '
-                'Use "auto" where the selector is to choose.'
-            )
-    return tuple(dict.fromkeys(n for n in counts if n is None or n < n_channels))
-
-
-def _for_sizes(selector: Any, sizes: tuple[int | None, ...]) -> Any:
-    """Return a selector that is ready to give subsets of these sizes."""
-    wanted = [size for size in sizes if size is not None]
-    if isinstance(selector, SPA | UVESPA) and wanted and selector.n_features_to_select is None:
-        return clone(selector).set_params(n_features_to_select=(min(wanted), max(wanted)))
-    return selector
-
-
-def expand_models(models: Any, *, max_components: int, random_state: Any) -> list[Model]:
-    """Return the models that `SpectralSearchCV(models=...)` stands for.
-
-    Parameters
-    ----------
-    models : str, estimator, mapping or iterable
-        As the user wrote it.
-    max_components : int
-        Largest component count of a default grid.
-    random_state : int, RandomState instance or None
-        Seed of the models that are given by name.
-    """
-    expanded = []
-    for name, entry in _named("models", models, _model_name):
-        if isinstance(entry, str):
-            expanded.append(_default_model(name, entry, max_components, random_state))
-        elif isinstance(models, Mapping) and not hasattr(entry, "fit"):
-            expanded.append(_grid_model(name, entry, random_state))
-        else:
-            expanded.append(Model(name, _checked(entry, "predict", "models"), ({},)))
-    _check_names("models", [model.name for model in expanded])
-    return expanded
-
-
-def _named(parameter: str, given: Any, name_of: Any) -> list[tuple[str, Any]]:
-    """Return (name, entry) for one entry, a mapping, or an iterable of entries and pairs."""
-    if isinstance(given, Mapping):
-        return list(given.items())
-    if isinstance(given, str) or hasattr(given, "fit"):
-        given = [given]
-    if not isinstance(given, Iterable):
-        raise TypeError(f"`{parameter}` must hold names or estimators; got {given!r}.")
-    return [each if _is_pair(each) else (name_of(each), each) for each in given]
-
-
-def _is_pair(entry: Any) -> bool:
-    return isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
-
-
-def _check_names(parameter: str, names: list[str]) -> None:
-    if not names:
-        raise ValueError(f"`{parameter}` must hold at least one entry; got none.")
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(
-                f"`{parameter}` must have distinct names; got {name!r} twice. "
-                f"Name each entry with a pair: ({name + '-2'!r}, ...)."
-            )
-
-
-def _checked(entry: Any, method: str, parameter: str) -> Any:
-    if isinstance(entry, type) or not (hasattr(entry, "fit") and hasattr(entry, method)):
-        raise TypeError(
-            f"`{parameter}` must hold names or objects with `fit` and `{method}`; got {entry!r}."
-        )
-    return entry
-
-
-def _lookup(parameter: str, name: str, choices: Mapping[str, Any]) -> Any:
-    if name not in choices:
-        raise ValueError(
-            f"`{parameter}` must be among {', '.join(choices)}; got {name!r}. "
-            f"{_REMEDIES[parameter]}"
-        )
-    return choices[name]
 
 
 def _chain_name(entry: Any) -> str:
@@ -279,7 +171,7 @@ def _chain_name(entry: Any) -> str:
         return "+".join(_parts(entry))
     if isinstance(entry, Pipeline):
         return "+".join(name for name, _ in entry.steps)
-    return _model_name(entry).lower()
+    return class_name(entry).lower()
 
 
 def _parts(chain: str) -> list[str]:
@@ -288,12 +180,27 @@ def _parts(chain: str) -> list[str]:
 
 def _steps(entry: Any) -> list[tuple[str, Any]]:
     if isinstance(entry, str):
-        steps = [(name, _lookup("preprocessing", name, PREPROCESSING)) for name in _parts(entry)]
+        steps = [(name, _smoother(name)) for name in _parts(entry)]
     elif isinstance(entry, Pipeline):
         steps = entry.steps
     else:
-        steps = [(_chain_name(entry), _checked(entry, "transform", "preprocessing"))]
+        steps = [(_chain_name(entry), checked(entry, "transform", "preprocessing"))]
     return [(name, step) for name, step in steps if step not in (None, "passthrough")]
+
+
+def _smoother(name: str) -> Any:
+    """Return the transformer of one name, with its window if it gives one."""
+    match = _WITH_WINDOW.fullmatch(name)
+    if match is None:
+        return lookup("preprocessing", name, PREPROCESSING)
+    transformer, window = clone(PREPROCESSING[match[1]]), int(match[2])
+    if window % 2 == 0 or window <= transformer.polyorder:
+        remedy = max(window + 1 - window % 2, transformer.polyorder + 2 - transformer.polyorder % 2)
+        raise ValueError(
+            "A window in `preprocessing` must be an odd number of channels above the polynomial's "
+            f"order, {transformer.polyorder} for {match[1]}; got {name!r}. Use {match[1]}w{remedy}."
+        )
+    return transformer.set_params(window_length=window)
 
 
 def _named_steps(steps: list[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
@@ -308,63 +215,94 @@ def _named_steps(steps: list[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
     return tuple(named)
 
 
-def _model_name(entry: Any) -> str:
-    return entry if isinstance(entry, str) else type(entry).__name__
+# --- selectors --------------------------------------------------------------------------
 
 
-def _named_model(name: str, random_state: Any) -> tuple[Any, dict[str, Any]]:
-    estimator, grid = _lookup("models", name, MODELS)
-    estimator = clone(estimator)
-    if estimator.get_params().get("random_state") is not None:
-        estimator.set_params(random_state=random_state)
-    return estimator, grid
+def expand_selectors(
+    selectors: Any,
+    n_features: Any,
+    n_channels: int,
+    *,
+    n_samples: int | None = None,
+    random_state: Any = 0,
+) -> list[Selection]:
+    """Return the selections that `SpectralSearchCV(selectors=..., n_features=...)` stands for.
 
-
-def _default_model(name: str, known_as: str, max_components: int, random_state: Any) -> Model:
-    estimator, grid = _named_model(known_as, random_state)
-    if "n_components" in grid:
-        feasible = [count for count in grid["n_components"] if count <= max(1, max_components)]
-        grid = {**grid, "n_components": feasible}
-    return Model(name, estimator, _settings(grid))
-
-
-def _grid_model(name: str, grid: Any, random_state: Any) -> Model:
-    estimator, _ = _named_model(name, random_state)
-    _check_grid(name, grid, estimator)
-    return Model(name, estimator, _settings(grid))
-
-
-def _check_grid(name: str, grid: Any, estimator: Any) -> None:
-    """Raise an error that says what in `grid` is not as `ParameterGrid` needs it."""
-    grids = [grid] if isinstance(grid, Mapping) else grid
-    if not (isinstance(grids, Sequence) and grids and all(isinstance(g, Mapping) for g in grids)):
-        raise TypeError(
-            f"`models[{name!r}]` must be a dict of lists or a list of such dicts; got {grid!r}. "
-            f"Name the parameter that the values are for: {MODELS[name][1]!r}."
+    Numbers of channels that leave none out are skipped, and those that `n_samples`, the size
+    of the smallest training set, does not allow SPA; a selector of scikit-learn's, which
+    ranks none, keeps its own choice alone.
+    """
+    counts = [n for n in _counts(n_features) if n is None or n < n_channels]
+    named = list(_named_selectors(selectors, random_state))
+    check_names("selectors", [name for name, _ in named])
+    selections = []
+    for name, selector in named:
+        sizes: tuple[int | None, ...]
+        if selector is None and name == IMPORTANCE:
+            sizes = tuple(count for count in counts if count is not None)
+        elif selector is None or not hasattr(selector, "subset"):
+            sizes = (None,)
+        else:
+            most = _most(selector, n_samples)
+            sizes = tuple(count for count in counts if count is None or count <= most)
+        if sizes:
+            selections.append(Selection(name, _for_sizes(selector, sizes), sizes))
+    if not selections:
+        raise ValueError(
+            f"`n_features` must hold a number of channels that `selectors` can give, below "
+            f"n_channels={n_channels}, for SPA also below the number of training samples; got "
+            f'{n_features!r}. Use lower ones or, for selectors other than {IMPORTANCE!r}, "auto".'
         )
-    known = sorted(estimator.get_params())
-    for parameter, values in itertools.chain.from_iterable(each.items() for each in grids):
-        if parameter not in known:
-            raise ValueError(
-                f"`models[{name!r}]` must set parameters of {type(estimator).__name__}; got "
-                f"{parameter!r}. Use one of {', '.join(known)}."
-            )
-        is_list = isinstance(values, np.ndarray) and values.ndim == 1
-        is_list |= isinstance(values, Sequence) and not isinstance(values, str)
-        if not is_list:
-            raise TypeError(
-                f"`models[{name!r}][{parameter!r}]` must be a list of the values to try; got "
-                f"{values!r}. Put the values in brackets, even a single one."
-            )
-        if len(values) == 0:
-            raise ValueError(
-                f"`models[{name!r}][{parameter!r}]` must hold at least one value; got none. "
-                "Add one, or leave the parameter out."
-            )
+    return selections
 
 
-def _settings(grid: Any) -> tuple[dict[str, Any], ...]:
-    return tuple(
-        {name: value.item() if isinstance(value, np.generic) else value for name, value in each}
-        for each in (setting.items() for setting in ParameterGrid(grid))
-    )
+def _named_selectors(selectors: Any, random_state: Any) -> Iterable[tuple[str, Any]]:
+    for name, entry in named("selectors", selectors, class_name):
+        if is_grid(selectors, entry):
+            selector = lookup("selectors", name, SELECTORS)
+            for variant, each in variants("selectors", name, selector, entry):
+                yield variant, seeded(each, random_state)
+        elif isinstance(entry, str):
+            yield name, seeded(lookup("selectors", entry, SELECTORS), random_state)
+        else:
+            yield name, checked(entry, "get_support", "selectors")
+
+
+def _counts(n_features: Any) -> list[int | None]:
+    """Return the distinct numbers of channels, None for a selector's own choice."""
+    if isinstance(n_features, int | np.integer | str) or n_features is None:
+        n_features = [n_features]
+    counts: list[int | None] = []
+    for count in n_features:
+        if count in ("auto", None):
+            counts.append(None)
+        elif isinstance(count, int | np.integer) and not isinstance(count, bool) and count >= 1:
+            counts.append(int(count))
+        else:
+            raise ValueError(
+                f'`n_features` must hold numbers of channels from 1, or "auto"; got {count!r}. '
+                'Use "auto" where the selector is to choose.'
+            )
+    return list(dict.fromkeys(counts))
+
+
+def _most(selector: Any, n_samples: int | None) -> float:
+    """Return the largest number of channels that a selector can give.
+
+    SPA cross-validates regressions, which need more samples than channels.
+    """
+    if not isinstance(selector, SPA | UVESPA) or n_samples is None:
+        return np.inf
+    folds = 5 if selector.cv is None else selector.cv
+    if not isinstance(folds, int | np.integer):  # the folds of a splitter are not known yet
+        return np.inf
+    largest_fold = -(-n_samples // folds)
+    return n_samples - largest_fold - 1
+
+
+def _for_sizes(selector: Any, sizes: tuple[int | None, ...]) -> Any:
+    """Return a selector that is ready to give subsets of these sizes."""
+    wanted = [size for size in sizes if size is not None]
+    if isinstance(selector, SPA | UVESPA) and wanted and selector.n_features_to_select is None:
+        return clone(selector).set_params(n_features_to_select=(min(wanted), max(wanted)))
+    return selector
