@@ -5,7 +5,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold, check_cv
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
 __all__ = ["Splits", "check_partition", "random_training_sets", "split"]
@@ -14,12 +14,18 @@ Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 def split(
-    cv: Any, X: np.ndarray, y: np.ndarray, groups: Any = None, random_state: Any = None
+    cv: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+    groups: Any = None,
+    random_state: Any = None,
+    *,
+    stratified: bool = False,
 ) -> Splits:
     """Return the training and the held-out rows of each fold.
 
     `cv` is what scikit-learn takes, but that the folds of an int are shuffled by
-    `random_state`.
+    `random_state`; `stratified` ones hold out an equal share of each class in `y`.
     """
     cv = 5 if cv is None else cv
     if isinstance(cv, Integral):
@@ -29,7 +35,8 @@ def split(
                 f"`cv` must be at most n_samples={len(X)} folds; got {cv}. "
                 f"Use {len(X)} or fewer, or add samples."
             )
-        cv = KFold(cv, shuffle=True, random_state=random_state)
+        kind = StratifiedKFold if stratified else KFold
+        cv = kind(cv, shuffle=True, random_state=random_state)
     splits = [
         (_rows(train, len(X)), _rows(test, len(X)))
         for train, test in check_cv(cv).split(X, y, groups)

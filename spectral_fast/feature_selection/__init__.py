@@ -1,6 +1,7 @@
 """Selection of the channels that predict a property."""
 
 from spectral_fast.feature_selection._cars import CARS
+from spectral_fast.feature_selection._classes import ForClasses
 from spectral_fast.feature_selection._covsel import CovSel
 from spectral_fast.feature_selection._frequency import SelectionFrequency, selection_frequency
 from spectral_fast.feature_selection._importance import VIP, CoefficientMagnitude, SelectivityRatio
@@ -20,6 +21,7 @@ __all__ = [
     "VIP",
     "CoefficientMagnitude",
     "CovSel",
+    "ForClasses",
     "IntervalPLS",
     "RandomFrog",
     "SelectionFrequency",

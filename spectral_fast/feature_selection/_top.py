@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import validate_data
 
 from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._importance import VIP
@@ -69,7 +70,8 @@ class TopChannels(ChannelSelector):
         ValueError
             If there are fewer channels, or the selector has no subset of this size.
         """
-        spectra, _ = self._validate(X, y)
+        # What y may be is the selector's affair.
+        spectra = validate_data(self, X, dtype=np.float64, order="C")
         self._check_count("n_features", self.n_features)
         selector = VIP() if self.selector is None else clone(self.selector)
         self.selector_ = selector.fit(X, y)

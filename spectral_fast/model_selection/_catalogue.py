@@ -60,7 +60,7 @@ SELECTORS: dict[str, Any] = {
     "uve_spa": UVESPA(),
     "ipls": IntervalPLS(),
     "cars": CARS(),
-    "covsel": CovSel(),
+    "covsel": CovSel("cv"),
 }
 
 #: Models that need a library of their own, by its name.

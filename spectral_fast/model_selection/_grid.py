@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from spectral_fast.feature_selection import SPA, UVESPA
+from spectral_fast.feature_selection import SPA, UVESPA, CovSel, ForClasses
+from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.model_selection._catalogue import IMPORTANCE, MODELS, PREPROCESSING, SELECTORS
 from spectral_fast.model_selection._grid_models import Model, expand_models, expand_preset_models
 from spectral_fast.model_selection._language import (
@@ -139,6 +140,7 @@ def expand_grid(
             preset.selectors if selectors is None else selectors,
             preset.n_features if n_features is None else n_features,
             n_channels,
+            task=task,
             n_samples=n_samples,
             random_state=random_state,
         ),
@@ -223,37 +225,39 @@ def expand_selectors(
     n_features: Any,
     n_channels: int,
     *,
+    task: str = "regression",
     n_samples: int | None = None,
     random_state: Any = 0,
 ) -> list[Selection]:
     """Return the selections that `SpectralSearchCV(selectors=..., n_features=...)` stands for.
 
-    Numbers of channels that leave none out are skipped, and those that `n_samples`, the size
-    of the smallest training set, does not allow SPA; a selector of scikit-learn's, which
+    Numbers of channels that leave none out are skipped, and those that a selector cannot give
+    for `n_samples`, the size of the smallest training set; a selector of scikit-learn's, which
     ranks none, keeps its own choice alone.
     """
     counts = [n for n in _counts(n_features) if n is None or n < n_channels]
-    named = list(_named_selectors(selectors, random_state))
-    check_names("selectors", [name for name, _ in named])
-    selections = []
-    for name, selector in named:
-        sizes: tuple[int | None, ...]
-        if selector is None and name == IMPORTANCE:
-            sizes = tuple(count for count in counts if count is not None)
-        elif selector is None or not hasattr(selector, "subset"):
-            sizes = (None,)
-        else:
-            most = _most(selector, n_samples)
-            sizes = tuple(count for count in counts if count is None or count <= most)
-        if sizes:
-            selections.append(Selection(name, _for_sizes(selector, sizes), sizes))
+    entries = list(_named_selectors(selectors, random_state))
+    check_names("selectors", [name for name, _ in entries])
+    selections = [
+        Selection(name, _for_task(each, task), sizes)
+        for name, selector in entries
+        for each, sizes in _sized(name, selector, counts, n_samples)
+        if sizes
+    ]
     if not selections:
         raise ValueError(
-            f"`n_features` must hold a number of channels that `selectors` can give, below "
-            f"n_channels={n_channels}, for SPA also below the number of training samples; got "
-            f'{n_features!r}. Use lower ones or, for selectors other than {IMPORTANCE!r}, "auto".'
+            "`n_features` must hold a number of channels that the `selectors` can give, below "
+            f"n_channels={n_channels}, for SPA and CovSel also below the number of training "
+            f"samples; got {n_features!r}. Use a lower one or, for selectors other than "
+            f'{IMPORTANCE!r}, "auto".'
         )
     return selections
+
+
+def _for_task(selector: Any, task: str) -> Any:
+    """Return a selector that takes classes where the task has them."""
+    is_own = isinstance(selector, ChannelSelector)
+    return ForClasses(selector) if is_own and task == "classification" else selector
 
 
 def _named_selectors(selectors: Any, random_state: Any) -> Iterable[tuple[str, Any]]:
@@ -286,13 +290,36 @@ def _counts(n_features: Any) -> list[int | None]:
     return list(dict.fromkeys(counts))
 
 
-def _most(selector: Any, n_samples: int | None) -> float:
-    """Return the largest number of channels that a selector can give.
+def _sized(
+    name: str, selector: Any, counts: list[int | None], n_samples: int | None
+) -> list[tuple[Any, tuple[int | None, ...]]]:
+    """Return the selector, ready to give each number of channels, with those it can give.
 
-    SPA cross-validates regressions, which need more samples than channels.
+    One that must know the numbers before it is fitted makes its own choice in a fit apart.
     """
-    if not isinstance(selector, SPA | UVESPA) or n_samples is None:
-        return np.inf
+    numbers = tuple(count for count in counts if count is not None)
+    if selector is None and name == IMPORTANCE:
+        return [(None, numbers)]
+    if selector is None or not hasattr(selector, "subset"):
+        return [(selector, (None,))]
+    if isinstance(selector, CovSel | SPA | UVESPA) and n_samples is not None:
+        most = _most(selector, n_samples)
+        numbers = tuple(number for number in numbers if number <= most)
+    own_choice = (None,) if None in counts else ()
+    range_ = _range(selector, numbers)
+    if range_ is None:
+        return [(selector, (*numbers, *own_choice))]
+    sized = clone(selector).set_params(n_features_to_select=range_)
+    return [(sized, numbers), (selector, own_choice)]
+
+
+def _most(selector: Any, n_samples: int) -> float:
+    """Return the largest number of channels that CovSel, SPA or UVESPA can give.
+
+    More would leave nothing of the samples; SPA cross-validates regressions besides.
+    """
+    if isinstance(selector, CovSel):
+        return n_samples - 1
     folds = 5 if selector.cv is None else selector.cv
     if not isinstance(folds, int | np.integer):  # the folds of a splitter are not known yet
         return np.inf
@@ -300,9 +327,12 @@ def _most(selector: Any, n_samples: int | None) -> float:
     return n_samples - largest_fold - 1
 
 
-def _for_sizes(selector: Any, sizes: tuple[int | None, ...]) -> Any:
-    """Return a selector that is ready to give subsets of these sizes."""
-    wanted = [size for size in sizes if size is not None]
-    if isinstance(selector, SPA | UVESPA) and wanted and selector.n_features_to_select is None:
-        return clone(selector).set_params(n_features_to_select=(min(wanted), max(wanted)))
-    return selector
+def _range(selector: Any, numbers: tuple[int, ...]) -> Any:
+    """Return the `n_features_to_select` for these numbers; None where it need not be set."""
+    if not numbers:
+        return None
+    if isinstance(selector, CovSel) and selector.n_features_to_select == "cv":
+        return max(numbers)
+    if isinstance(selector, SPA | UVESPA) and selector.n_features_to_select is None:
+        return min(numbers), max(numbers)
+    return None

@@ -70,9 +70,9 @@ PRESETS: dict[str, Preset] = {
         (10, 20, 50, 200),
     ),
     "thorough": Preset(
-        ("raw", "snv", "msc", "sg0", *_derivatives(7, 15, 25)),
+        (*_QUICK_PREPROCESSING, "msc", "sg0"),
         {"regression": _by_name(*MODELS), "classification": _by_name(*MODELS)},
         tuple(SELECTORS),
-        (*_SIZES, "auto"),
+        (10, 20, 50, 100, 250, "auto"),
     ),
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from spectral_fast.model_selection._results import HeldOut
+from spectral_fast.model_selection._figures import HeldOut, HeldOutClasses
 
 __all__ = ["Progress"]
 
@@ -19,18 +19,19 @@ class Progress:
     ----------
     total : int
         Number of candidates times folds.
-    held_out : HeldOut
+    held_out : HeldOut or HeldOutClasses
     shows : bool
         Whether there is a bar.
     callback : callable or None
         Gets a dict after each step: ``done`` and ``total`` count candidates' folds, ``best``
-        is the least RMSECV so far, ``elapsed`` and ``remaining`` are seconds.
+        is the least loss so far (the error, or 1 less the score), ``elapsed`` and
+        ``remaining`` are seconds.
     """
 
     def __init__(
         self,
         total: int,
-        held_out: HeldOut,
+        held_out: HeldOut | HeldOutClasses,
         shows: bool,
         callback: Callable[[dict[str, Any]], Any] | None,
     ):
@@ -52,9 +53,9 @@ class Progress:
         """Count `n_done` folds more; `finished` are the predictions of complete candidates."""
         self._done += n_done
         for predictions in finished:
-            self._best = min(self._best, self._held_out.rmsecv(predictions))
+            self._best = np.fmin(self._best, self._held_out.loss(predictions))
+        self._bar.set_postfix_str(f"best {self._held_out.shown(self._best)}", refresh=False)
         self._bar.update(n_done)
-        self._bar.set_postfix_str(f"best RMSECV {self._best:.4g}", refresh=False)
         if self._callback is not None:
             elapsed = time.monotonic() - self._start
             self._callback(

@@ -9,25 +9,34 @@ from typing import Any, ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import (
+    ClassifierTags,
+    RegressorTags,
+    _safe_indexing,
+    check_consistent_length,
+    column_or_1d,
+)
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast._folds import split
 from spectral_fast._validation import check_spectra
-from spectral_fast.model_selection._grid import (
-    expand_models,
-    expand_preprocessing,
-    expand_selectors,
+from spectral_fast.model_selection._figures import (
+    CLASSIFICATION_SCORES,
+    REGRESSION_SCORES,
+    HeldOut,
+    HeldOutClasses,
 )
+from spectral_fast.model_selection._grid import expand_grid
 from spectral_fast.model_selection._journal import Journal
 from spectral_fast.model_selection._plan import Plan
 from spectral_fast.model_selection._progress import Progress
 from spectral_fast.model_selection._results import (
     Candidate,
-    HeldOut,
     cv_results,
     one_se,
     pipeline_of,
@@ -37,6 +46,7 @@ from spectral_fast.model_selection._results import (
 )
 from spectral_fast.model_selection._run import Data, Run
 from spectral_fast.model_selection._summary import identity, summary
+from spectral_fast.model_selection.families import outputs
 
 __all__ = ["SpectralSearchCV"]
 
@@ -47,72 +57,125 @@ _MANY = 500
 _MEMORY = 1024
 
 
-class SpectralSearchCV(RegressorMixin, BaseEstimator):
-    """Find the preprocessing and model that predict best, by cross-validation.
+class SpectralSearchCV(BaseEstimator):
+    """Find the preprocessing, channels and model that predict best, by cross-validation.
 
-    Every combination of a preprocessing chain, a model and a setting of the
-    model's parameters is a candidate. Each candidate's figures equal those of
-    cross-validating the scikit-learn Pipeline it stands for on the same splits;
-    work that candidates have in common is done once. The best candidate is then
-    fitted to all samples.
+    Every combination of a preprocessing chain, a selection of channels, a model and a
+    setting of the model's parameters is a candidate. Each candidate's figures equal
+    those of cross-validating the scikit-learn Pipeline it stands for on the same
+    splits; work that candidates have in common is done once. The best candidate is
+    then fitted to all samples.
 
     Parameters
     ----------
-    models : str, estimator, mapping or iterable, default=("pls", "ridge")
-        What predicts. Names: ``"pls"`` (centres, does not autoscale), ``"ridge"``,
-        ``"svr"``, ``"random_forest"``, each with a grid of its own. Any scikit-learn
-        regressor is a single candidate, under the name of its class or, as a pair
-        ``(name, regressor)``, the name given. In a mapping, one of the names above
-        may have a grid, a dict of lists or a list of such dicts, in place of its
-        own, ``{"pls": {"n_components": range(1, 9)}}``, and any name a regressor.
-    preprocessing : str, transformer, mapping or iterable, \
-            default=("raw", "snv", "sg1", "snv+sg1")
-        What is done to the spectra first. Names: ``"raw"`` (nothing), ``"snv"``,
-        ``"msc"``, and ``"sg0"``, ``"sg1"``, ``"sg2"``: Savitzky-Golay smoothing,
-        first and second derivative over 15 channels, quadratic (``"sg2"``: cubic).
-        A plus sign chains them: ``"snv+sg1"``. Also any scikit-learn transformer
-        or Pipeline of transformers, a pair ``(name, transformer)``, or a mapping
-        of names to any of these.
+    models : str, estimator, mapping or iterable, default=None
+        What predicts: names such as ``"pls"`` and ``"ridge"``, each with a grid of its
+        own, any scikit-learn estimator, pairs ``(name, estimator)``, or a mapping of
+        names to grids, ``{"pls": {"n_components": range(1, 9)}}``, or estimators. The
+        grid language is described in the documentation of the search. None, here and
+        in the next three: as the preset `grid` has it.
+    preprocessing : str, transformer, mapping or iterable, default=None
+        What is done to the spectra first: names such as ``"raw"``, ``"snv"`` and
+        ``"sg1"``, chains of them such as ``"snv+sg1"``, scikit-learn transformers.
+    selectors : str, selector, mapping or iterable, default=None
+        What selects channels: ``"full"`` (all of them), ``"importance"`` (those that matter
+        most to the candidate's own model), names such as ``"vip"`` and ``"spa"``,
+        scikit-learn selectors.
+    n_features : int, "auto" or iterable of these, default=None
+        Numbers of channels to select; ``"auto"`` leaves it to the selector. Numbers
+        that leave no channel out are skipped.
+    grid : {"basic", "quick", "standard", "thorough"}, default="basic"
+        The preset for what is None.
+    task : {"regression", "classification"}, default="regression"
+        What y is.
+    scoring : str, default=None
+        What ranks candidates. For a regression ``"rmse"``, the default, or ``"mae"``;
+        for a classification ``"accuracy"``, the default, ``"balanced_accuracy"``,
+        ``"roc_auc"`` (of several classes the mean of each against all others) or
+        ``"log_loss"``.
+    selector_scope : {"fold", "all"}, default="fold"
+        Whether channels are selected in each training set anew, or once on all
+        samples. The latter, as most software has it, lets the selection see the
+        samples that are held out: the figures are optimistic.
     cv : int, cross-validation splitter or iterable of splits, default=5
-        An int is a number of folds, from 2 to n_samples, of shuffled samples:
-        calibration tables are often sorted, and unshuffled folds would
-        extrapolate. A splitter that holds rows out repeatedly counts each time;
-        rows that it never holds out do not count. Splits are pairs of training
+        An int is a number of folds, from 2 to n_samples, of shuffled samples, for a
+        classification stratified: calibration tables are often sorted, and unshuffled
+        folds would extrapolate. A splitter that holds rows out repeatedly counts each
+        time; rows that it never holds out do not count. Splits are pairs of training
         and held-out rows, by number or as masks. None means 5.
+    outer_cv : int, cross-validation splitter or iterable of splits, default=None
+        Folds for an honest estimate of the whole procedure: in each, a search among the
+        training samples predicts the others. None makes no such estimate.
     n_jobs : int, default=None
         Number of parallel workers, as in joblib; -1 uses all cores. Results do
-        not depend on it.
+        not depend on it, nor on the backend that ``joblib.parallel_config`` names.
     progress : bool, default=False
-        Show a progress bar with the best RMSECV so far.
+        Show a progress bar with the best candidate so far and the time left.
+    callback : callable, default=None
+        Gets a dict after each step: ``done`` and ``total`` count candidates' folds,
+        ``best`` is the least loss so far (the error, or 1 less the score), ``elapsed``
+        and ``remaining`` are seconds.
+    journal : str or path, default=None
+        File that keeps the result of every finished task. The same search started again
+        goes on from there. It is for the same data, folds and versions only.
+    time_limit : float, default=None
+        Seconds after which nothing new is started; candidates that are not finished by
+        then rank last.
+    memory_limit : float, default=None
+        MiB that preprocessed spectra may take at a time; those of one preprocessing
+        always may. None means 1024.
     error_score : nan or "raise", default=nan
         What becomes of a candidate that fails: with nan its error is recorded, it
         ranks last, and a warning says so; with ``"raise"`` the search stops.
     random_state : int, RandomState instance or None, default=0
-        Seed of the shuffling for an int `cv`, and of ``"random_forest"``.
+        Seed of the shuffling for an int `cv`, and of the models and selectors that are
+        given by name.
 
     Attributes
     ----------
     best_estimator_ : sklearn.pipeline.Pipeline
         The best candidate fitted to all samples: the preprocessing steps, then
-        ``"model"``.
+        ``"selector"`` where there is one, and ``"model"``.
     best_params_ : dict
         The best candidate's entry of ``cv_results_["params"]``.
     best_score_ : float
-        Minus the RMSECV of the best candidate.
+        Its score, minus the error for a regression.
     best_index_ : int
         Its position in `cv_results_` and `oof_predictions_`.
+    one_se_index_ : int
+        Position of the simplest candidate within one standard error of the best: the one
+        with the best one's preprocessing, selector and model that has the fewest latent
+        variables, then the fewest channels, then the largest penalty.
+    selection_bias_ : float
+        By how much the best score is too good because it is the best of many, as
+        estimated by Tibshirani & Tibshirani (2009) from the folds.
+    optimistic_ : bool
+        Whether channels were selected on all samples.
     cv_results_ : dict of ndarrays
         All candidates in the order of the grid, under scikit-learn's keys. Scores
-        are minus the RMSE of a fold, ``rank_test_score`` ranks by RMSECV, and fit
-        times include prediction. Settings are named ``preprocessing``, ``model``
-        and ``model__<parameter>``.
+        are those of a fold, minus the error for a regression, ``rank_test_score`` ranks
+        as `results_` does, and fit times include prediction. Settings are named
+        ``preprocessing``, ``selector``, ``n_features``, ``model`` and
+        ``model__<parameter>``.
     results_ : pandas.DataFrame
         All candidates, best first; the index is the position in `cv_results_`.
         See Notes for the columns.
     oof_predictions_ : ndarray of shape (n_candidates, n_samples[, n_targets])
         Out-of-fold predictions in the order of `cv_results_`: a sample is predicted
-        by models that did not see it, the mean where there are several. NaN where
-        the sample was never held out or the candidate failed.
+        by models that did not see it, the mean where there are several. For a
+        classification the position in `classes_` that is predicted most often. NaN
+        where the sample was never held out or the candidate failed.
+    outer_predictions_ : ndarray of shape (n_samples[, n_targets])
+        Predictions of the outer folds, where `outer_cv` is given.
+    outer_score_ : float
+        The score of these, as `best_score_`.
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted, for a classification.
+    timing_ : dict of str to float
+        Seconds spent on preprocessing, selection, each kind of model, orchestration, and
+        in all; those of parallel workers are divided by their number.
+    stopped_ : str
+        Why the search ended early: ``"interrupted"`` by Ctrl-C, ``"time limit"``; or ``""``.
     n_splits_ : int
         Number of folds, repeats included.
     n_features_in_ : int
@@ -125,16 +188,20 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
     With eᵢ = ŷᵢ - yᵢ over all N held-out predictions of all folds, the columns of
     `results_` are
 
-    - ``rank``: by `rmsecv`; of equal ones the earlier in the grid leads;
+    - ``rank``: by `rmsecv`, or what `scoring` says; equal candidates rank by fewer
+      channels, then fewer latent variables, then their names;
     - ``preprocessing``, ``selector`` (None: no channels are selected),
-      ``n_features`` (channels used), ``model``, ``params`` (a dict, the model's
-      setting), ``n_components`` (latent variables, missing where there are none);
+      ``n_features`` (channels used, the mean over folds that differ), ``model``,
+      ``params`` (a dict, the model's setting), ``n_components`` (latent variables,
+      missing where there are none);
     - ``rmsecv``: √(Σ eᵢ² / N), in the unit of y;
     - ``rmsecv_se``: its standard error, sd(eᵢ²) / (2 √N rmsecv) by the delta method,
       taking samples as independent;
     - ``r2``: 1 - Σ eᵢ² / Σ (yᵢ - ȳ)²;
     - ``rpd``: sd(y) / rmsecv, with N - 1 in sd;
     - ``bias``: Σ eᵢ / N;
+    - for a classification ``accuracy``, ``balanced_accuracy``, ``roc_auc`` and
+      ``log_loss`` in place of these five;
     - ``error``: None, or the type and message of the first exception;
     - ``seconds``: wall time of fits and predictions over all folds; candidates that
       share a fit share its time equally, and shared preprocessing is not counted.
@@ -145,6 +212,12 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
 
     The figures of the best candidate are those by which it was chosen, so they
     are somewhat optimistic, the more so the more candidates there are.
+
+    References
+    ----------
+    Tibshirani, R. J. & Tibshirani, R. (2009). A bias correction for the minimum error
+    rate in cross-validation. Annals of Applied Statistics 3, 822-829.
+    https://doi.org/10.1214/08-AOAS224
 
     Examples
     --------
@@ -166,6 +239,9 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         "preprocessing": "no_validation",
         "selectors": "no_validation",
         "n_features": "no_validation",
+        "grid": "no_validation",
+        "task": [StrOptions({"regression", "classification"})],
+        "scoring": [StrOptions({*REGRESSION_SCORES, *CLASSIFICATION_SCORES}), None],
         "selector_scope": [StrOptions({"fold", "all"})],
         "cv": ["cv_object"],
         "outer_cv": ["cv_object", None],
@@ -181,11 +257,14 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        models=("pls", "ridge"),
-        preprocessing=("raw", "snv", "sg1", "snv+sg1"),
-        selectors=("full",),
+        models=None,
+        preprocessing=None,
+        selectors=None,
         *,
-        n_features=(10, 20, 50, 100),
+        n_features=None,
+        grid="basic",
+        task="regression",
+        scoring=None,
         selector_scope="fold",
         cv=5,
         outer_cv=None,
@@ -202,6 +281,9 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         self.preprocessing = preprocessing
         self.selectors = selectors
         self.n_features = n_features
+        self.grid = grid
+        self.task = task
+        self.scoring = scoring
         self.selector_scope = selector_scope
         self.cv = cv
         self.outer_cv = outer_cv
@@ -251,18 +333,16 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
             If fits warn in the folds: one warning that counts them and quotes the first.
         """
         start = time.monotonic()
-        spectra, reference = self._validate(X, y)
-        splits = split(self.cv, spectra, reference, groups, self.random_state)
-        plan = self._plan(splits)
-        held_out = HeldOut(reference, [test for _, test in splits])
-        total = len(plan.specs) * len(splits)
+        data, plan = self._prepare(X, y, groups)
+        held_out = self._held_out(data)
+        total = len(plan.specs) * plan.n_folds
         with (
-            self._journal(plan, spectra, reference, splits) as journal,
+            self._journal(plan, data) as journal,
             Progress(total, held_out, self.progress, self.callback) as progress,
         ):
             run = Run(
                 plan,
-                Data(spectra, reference, splits, 0),
+                data,
                 n_jobs=self.n_jobs,
                 raises=self.error_score == "raise",
                 journal=journal,
@@ -277,12 +357,12 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         self._warn(run, candidates)
 
         best = rank(candidates)[0]
-        self.n_splits_ = len(splits)
+        self.n_splits_ = plan.n_folds
         self.cv_results_ = cv_results(candidates)
         self.results_ = ranked_table(candidates)
         self.best_index_ = int(best)
         self.best_params_ = candidates[best].params
-        self.best_score_ = -candidates[best].figures.rmsecv
+        self.best_score_ = held_out.score(candidates[best].figures.loss)
         self.best_estimator_ = pipeline_of(candidates[best]).fit(X, y)
         self.one_se_index_ = one_se(candidates)
         self.selection_bias_ = selection_bias(candidates)
@@ -291,7 +371,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         )
         self.stopped_ = run.stopped
         if self.outer_cv is not None:
-            self._estimate_all(X, y, reference, groups)
+            self._estimate_all(X, data, groups)
         self.timing_ = run.timing(time.monotonic() - start)
         return self
 
@@ -308,10 +388,8 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         plan : PlanSummary
             Prints as text: candidates, distinct tasks, what is shared, the estimated time.
         """
-        spectra, reference = self._validate(X, y)
-        splits = split(self.cv, spectra, reference, groups, self.random_state)
-        data = Data(spectra, reference, splits, 0)
-        return summary(self._plan(splits), data, effective_n_jobs(self.n_jobs))
+        data, plan = self._prepare(X, y, groups)
+        return summary(plan, data, effective_n_jobs(self.n_jobs))
 
     def predict(self, X):
         """Predict with the best candidate.
@@ -329,7 +407,48 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.best_estimator_.predict(X)
 
+    def score(self, X, y):
+        """Return R² of the best candidate's predictions, or its accuracy.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Spectra, one a row, on the channels of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Reference values.
+
+        Returns
+        -------
+        score : float
+        """
+        measure = r2_score if self.task == "regression" else accuracy_score
+        return measure(y, self.predict(X))
+
+    def _prepare(self, X, y, groups) -> tuple[Data, Plan]:
+        spectra, reference = self._validate(X, y)
+        classifies = self.task == "classification"
+        splits = split(
+            self.cv, spectra, reference, groups, self.random_state, stratified=classifies
+        )
+        n_classes = len(self.classes_) if classifies else 0
+        grid = expand_grid(
+            self.grid,
+            models=self.models,
+            preprocessing=self.preprocessing,
+            selectors=self.selectors,
+            n_features=self.n_features,
+            task=self.task,
+            n_samples=min(len(train) for train, _ in splits),
+            n_channels=self.n_features_in_,
+            random_state=self.random_state,
+        )
+        plan = Plan(*grid, splits, self.selector_scope == "all")
+        return Data(spectra, reference, splits, n_classes), plan
+
     def _validate(self, X, y):
+        """Return checked spectra and reference values, of a classification class numbers."""
+        classifies = self.task == "classification"
+        check_y = {"order": "C", "ensure_2d": False, "ensure_all_finite": False}
         spectra, y = validate_data(
             self,
             X,
@@ -341,33 +460,38 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                     "ensure_all_finite": False,
                     "ensure_min_samples": 2,
                 },
-                {
-                    "dtype": np.float64,
-                    "order": "C",
-                    "ensure_2d": False,
-                    "ensure_all_finite": False,
-                },
+                check_y | {"dtype": None if classifies else np.float64},
             ),
         )
         check_consistent_length(spectra, y)
-        check_spectra(spectra, y, channel_names=getattr(self, "feature_names_in_", None))
-        return spectra, y
+        names = getattr(self, "feature_names_in_", None)
+        if not classifies:
+            check_spectra(spectra, y, channel_names=names)
+            return spectra, y
+        check_spectra(spectra, channel_names=names)
+        check_classification_targets(y)
+        self.classes_, y = np.unique(column_or_1d(y), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y must have two classes or more; all {len(y)} samples have {self.classes_[0]!r}. "
+                "Add samples of another class."
+            )
+        return spectra, y.astype(np.int64)
 
-    def _plan(self, splits) -> Plan:
-        smallest = min(len(train) for train, _ in splits)
-        return Plan(
-            expand_preprocessing(self.preprocessing),
-            expand_selectors(self.selectors, self.n_features, self.n_features_in_),
-            expand_models(
-                self.models,
-                max_components=min(smallest - 1, self.n_features_in_),  # centring costs a rank
-                random_state=self.random_state,
-            ),
-            splits,
-            self.selector_scope == "all",
-        )
+    def _held_out(self, data: Data) -> HeldOut | HeldOutClasses:
+        known = CLASSIFICATION_SCORES if data.n_classes else REGRESSION_SCORES
+        scoring = known[0] if self.scoring is None else self.scoring
+        if scoring not in known:
+            raise ValueError(
+                f"`scoring` must be among {', '.join(known)} for `task={self.task!r}`; got "
+                f"{scoring!r}. Use one of these, or change the task."
+            )
+        tests = [test for _, test in data.splits]
+        if data.n_classes:
+            return HeldOutClasses(data.y, tests, data.n_classes, scoring)
+        return HeldOut(data.y, tests, scoring)
 
-    def _journal(self, plan, X, y, splits) -> Any:
+    def _journal(self, plan: Plan, data: Data) -> Any:
         """Return the journal, or a context that gives None."""
         if self.journal is None:
             return contextlib.nullcontext()
@@ -377,7 +501,7 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
             "selectors": ", ".join(selection.name for selection in plan.selections),
             "models": ", ".join(model.name for model in plan.models),
         }
-        return Journal(self.journal, identity(plan, X, y, splits), description=description)
+        return Journal(self.journal, identity(plan, data), description=description)
 
     def _warn(self, run: Run, candidates: list[Candidate]) -> None:
         """Warn of what went wrong; raise an error if nothing went well."""
@@ -403,30 +527,41 @@ class SpectralSearchCV(RegressorMixin, BaseEstimator):
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
 
-    def _estimate_all(self, X, y, reference, groups) -> None:
+    def _estimate_all(self, X, data: Data, groups) -> None:
         """Predict samples that the whole procedure, choices included, has not seen."""
-        groups = None if groups is None else np.asarray(groups)
-        splits = split(self.outer_cv, reference, reference, groups, self.random_state)
-        squares = []
-        self.outer_predictions_ = np.full(reference.shape, np.nan)
+        splits = split(
+            self.outer_cv, data.X, data.y, groups, self.random_state, stratified=data.n_classes > 0
+        )
+        parts = []
         for number, (train, test) in enumerate(splits):
             search = clone(self).set_params(outer_cv=None)
             if self.journal is not None:
                 search.set_params(journal=f"{fspath(self.journal)}.outer{number}")
-            of_train = None if groups is None else groups[train]
-            search.fit(_safe_indexing(X, train), reference[train], of_train)
-            predictions = search.predict(_safe_indexing(X, test))
-            self.outer_predictions_[test] = predictions
-            squares.append((predictions - reference[test]) ** 2)
-        self.outer_rmsep_ = np.sqrt(np.concatenate(squares).mean(axis=0))
+            of_train = None if groups is None else np.asarray(groups)[train]
+            search.fit(_safe_indexing(X, train), data.y[train], of_train)
+            model = search.best_estimator_
+            parts.append(outputs(model, _safe_indexing(X, test), data.n_classes))
+        outer = self._held_out(data._replace(splits=splits))
+        predictions = np.concatenate(parts)
+        self.outer_predictions_ = outer.out_of_fold(predictions[np.newaxis])[0]
+        self.outer_score_ = outer.score(outer.loss(predictions))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        tags.target_tags.required = True
+        if self.task == "classification":
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags()
+        else:
+            tags.estimator_type = "regressor"
+            tags.regressor_tags = RegressorTags()
+            tags.target_tags.multi_output = True
         return tags
 
 
-def _candidates(plan: Plan, run: Run, held_out: HeldOut) -> tuple[list[Candidate], np.ndarray]:
+def _candidates(
+    plan: Plan, run: Run, held_out: HeldOut | HeldOutClasses
+) -> tuple[list[Candidate], np.ndarray]:
     """Return all candidates in the order of the grid, and their out-of-fold predictions."""
     candidates: list[Candidate] = []
     out_of_fold = []

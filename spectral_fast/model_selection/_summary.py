@@ -8,7 +8,6 @@ from importlib import metadata
 import numpy as np
 
 from spectral_fast import __version__
-from spectral_fast._folds import Splits
 from spectral_fast.model_selection._costs import estimated_seconds
 from spectral_fast.model_selection._plan import Plan, is_stateless
 from spectral_fast.model_selection._run import Data
@@ -81,14 +80,14 @@ def summary(plan: Plan, data: Data, n_workers: int) -> PlanSummary:
     )
 
 
-def identity(plan: Plan, X: np.ndarray, y: np.ndarray, splits: Splits) -> dict[str, str]:
+def identity(plan: Plan, data: Data) -> dict[str, str]:
     """Return what results in a journal must have in common: the data, the folds, the versions."""
     libraries = {"numpy", "scipy", "scikit-learn"}
     for model in plan.models:
         libraries.add(_distribution(model.estimator))
     return {
-        "spectra and reference values": _digest(X, y),
-        "folds": _digest(*(rows for fold in splits for rows in fold)),
+        "spectra and reference values": _digest(data.X, data.y),
+        "folds": _digest(*(rows for fold in data.splits for rows in fold)),
         "spectral_fast": __version__,
         **{name: metadata.version(name) for name in sorted(libraries)},
     }

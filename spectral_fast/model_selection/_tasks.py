@@ -100,8 +100,12 @@ def run_task(
     inside `one_thread`.
     """
     start = time.perf_counter()
+    fold = task.fold if isinstance(task, SelectTask) else task.folds[0]
+    by_importance = shared.selections[task.selection].by_importance
     try:
-        X = _fold_spectra(task, shared)
+        X = selects_on = _fold_spectra(fold, shared)
+        if isinstance(task, ModelTask) and task.whole and by_importance:
+            selects_on = _fold_spectra(EVERYTHING, shared)
     except Exception as error:
         if shared.raises:
             raise
@@ -109,6 +113,8 @@ def run_task(
     seconds = time.perf_counter() - start
     if isinstance(task, SelectTask):
         return _select(task, shared, X), seconds
+    if by_importance:
+        return dict(_evaluate_by_importance(task, shared, X, selects_on)), seconds
     return dict(_evaluate(task, shared, X, channels)), seconds
 
 
@@ -122,11 +128,10 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def _fold_spectra(task: SelectTask | ModelTask, shared: Shared) -> np.ndarray:
+def _fold_spectra(fold: int, shared: Shared) -> np.ndarray:
     """Return the spectra after all steps, those with a state fitted to the training rows."""
     if not shared.steps:
         return shared.X
-    fold = task.fold if isinstance(task, SelectTask) else task.folds[0]
     X = shared.X
     if fold == EVERYTHING:
         for _, step in shared.steps:
@@ -191,10 +196,6 @@ def _evaluate(
     task: ModelTask, shared: Shared, X: np.ndarray, channels: Channels | None
 ) -> Iterator[tuple[tuple[int | None, int, int], Outcome]]:
     splits = [shared.splits[fold] for fold in task.folds]
-    selection = shared.selections[task.selection]
-    if selection.by_importance:
-        yield from _evaluate_by_importance(task, shared, X, splits)
-        return
     for size, jobs in itertools.groupby(task.jobs, key=lambda job: job.size):
         found = None if channels is None else channels[size]
         if isinstance(found, str):
@@ -210,16 +211,23 @@ def _evaluate(
 
 
 def _evaluate_by_importance(
-    task: ModelTask, shared: Shared, X: np.ndarray, splits: Splits
+    task: ModelTask, shared: Shared, X: np.ndarray, selects_on: np.ndarray
 ) -> Iterator[tuple[tuple[int | None, int, int], Outcome]]:
-    """Yield the outcomes on the channels that matter most to each candidate's own model."""
+    """Yield the outcomes on the channels that matter most to each candidate's own model.
+
+    It is fitted to `selects_on`, of which it sees the training rows or, where the task says so,
+    all.
+    """
+    splits = [shared.splits[fold] for fold in task.folds]
     rows = slice(None) if task.whole else splits[0][0]
     of_candidates: dict[tuple[int, int], np.ndarray | str] = {}
     for job in task.jobs:
         model = shared.models[job.model]
         start = time.perf_counter()
         wanted = [each for each in job.positions if (job.model, each) not in of_candidates]
-        found = _importances(model, wanted, job.family, X[rows], shared.y[rows], shared.raises)
+        found = _importances(
+            model, wanted, job.family, selects_on[rows], shared.y[rows], shared.raises
+        )
         of_candidates |= {(job.model, each): found[i] for i, each in enumerate(wanted)}
         share = (time.perf_counter() - start) / len(job.positions)
         for position in job.positions:
