@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from spectral_fast._folds import split
 from spectral_fast.boosting._libraries import LIBRARIES, first_rounds, native
@@ -110,7 +111,10 @@ class Boosted(BaseEstimator, ABC):
         if self.early_stopping_rounds is not None:
             self.validation_loss_ = self._validation_loss(X, y)
             self.n_estimators_ = _stop(self.validation_loss_, self.early_stopping_rounds)
-        self.model_ = self.native(self.n_estimators_).fit(X, targets)
+        model = self.native(self.n_estimators_)
+        # XGBoost prepares the spectra on all cores whatever its own parameter says.
+        with threadpool_limits(joblib.effective_n_jobs(self.n_jobs), user_api="openmp"):
+            self.model_ = model.fit(X, targets)
         return self
 
     def predict(self, X):

@@ -5,6 +5,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from spectral_fast.boosting import BoostedClassifier, BoostedRegressor
 from spectral_fast.model_selection.families._base import Matrix, made, outputs
@@ -91,18 +92,20 @@ def _held_out(
     candidates = [_native(made(estimator, setting)) for setting in settings]
     library = library_of(candidates[0])
     assert library is not None  # `handles` says so
-    data = library(candidates[0], X, y, classification)
     paths: dict[str, dict[int, int]] = {}
     for position, candidate in enumerate(candidates):
         params, rounds = library.path(candidate)
         paths.setdefault(joblib.hash(params), {})[position] = rounds
 
     answers: dict[int, np.ndarray] = {}
-    for path in paths.values():
-        model = data.fit(candidates[max(path, key=path.__getitem__)])
-        for position, rounds in path.items():
-            first = _First(model, data.first_rounds(model, rounds))
-            answers[position] = outputs(first, matrix.X[test], matrix.n_classes)
+    # XGBoost prepares the spectra on all cores whatever its own parameter says.
+    with threadpool_limits(1, user_api="openmp"):
+        data = library(candidates[0], X, y, classification)
+        for path in paths.values():
+            model = data.fit(candidates[max(path, key=path.__getitem__)])
+            for position, rounds in path.items():
+                first = _First(model, data.first_rounds(model, rounds))
+                answers[position] = outputs(first, matrix.X[test], matrix.n_classes)
     return [answers[position] for position in range(len(candidates))]
 
 
