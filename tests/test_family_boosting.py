@@ -98,7 +98,7 @@ def test_native(library, n_classes, by_chance):
 def test_rounds_that_leave_no_tree():
     """LightGBM keeps no tree of a round whose samples cannot be split."""
     spectra = matrix(0)
-    spectra.X[:] = np.where(spectra.X > np.median(spectra.X, axis=0), 1.0, 0.0)
+    spectra.X[:] = np.where(np.median(spectra.X, axis=0) < spectra.X, 1.0, 0.0)
     estimator = lightgbm.LGBMRegressor(
         n_jobs=1,
         verbose=-1,
