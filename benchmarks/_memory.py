@@ -54,7 +54,7 @@ def _calls() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     return calls
 
 
-def _resident(field: str) -> int:
+def resident(field: str) -> int:
     """Return the bytes of memory in use now (VmRSS) or at the peak (VmHWM)."""
     lines = STATUS.read_text(encoding="utf-8").splitlines()
     (kilobytes,) = (line.split()[1] for line in lines if line.startswith(f"{field}:"))
@@ -65,9 +65,9 @@ def _main(name: str, n_samples: int, n_channels: int) -> None:
     spectral_fast.warm_up()
     call = _calls()[name]
     X = np.random.default_rng(0).random((n_samples, n_channels))
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     out = call(X)
-    excess = _resident("VmHWM") - before - out.nbytes
+    excess = resident("VmHWM") - before - out.nbytes
     print(excess / (X.nbytes + out.nbytes))
 
 

@@ -28,3 +28,18 @@ def measured(name):
         X, contents = load_tecator(return_X_y=True)
         return X, contents[:, 1]
     return load_gasoline(return_X_y=True)
+
+
+def noisy_mixtures(seed, noise=1.0):
+    """Return spectra, y and which channels hold y (0), something else (1) or noise alone (2).
+
+    The standard deviation of the noise is `noise` where there is nothing else, as at the ends
+    of a detector, and 0.2 elsewhere.
+    """
+    rng = np.random.default_rng(seed)
+    band = np.exp(-0.5 * np.linspace(-1.5, 1.5, 20) ** 2)
+    y, other = rng.uniform(size=(2, 100))
+    X = np.hstack([np.outer(y, band), np.outer(other, band[::2]), np.zeros((100, 60))])
+    kinds = np.repeat([0, 1, 2], [20, 10, 60])
+    X += np.where(kinds == 2, noise, 0.2) * rng.normal(size=X.shape)
+    return X, y + 0.02 * rng.normal(size=100), kinds

@@ -24,7 +24,7 @@ from spectral_fast.cross_decomposition import PLSRegression, pls_resample_coef
 from spectral_fast.feature_selection import MCUVE, UVE
 from spectral_fast.kernels import _jit
 from tests.reference import uve as reference
-from tests.spectra import measured
+from tests.spectra import measured, noisy_mixtures
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "uve.json").read_text(encoding="utf-8"))
 NO_CHANNEL = "No channel is selected"
@@ -51,20 +51,6 @@ def mixtures(n=14, p=17, n_targets=1, seed=0):
     X = 1.0 + concentrations @ bands + 0.02 * rng.normal(size=(n, p))
     Y = concentrations @ rng.normal(size=(3, n_targets)) * [7.0, 1.0, 0.1][:n_targets]
     return X, Y[:, 0] if n_targets == 1 else Y
-
-
-def noisy_mixtures(seed):
-    """Return spectra, y and which channels hold y (0), something else (1) or noise alone (2).
-
-    The noise is larger where there is nothing else, as at the ends of a detector.
-    """
-    rng = np.random.default_rng(seed)
-    band = np.exp(-0.5 * np.linspace(-1.5, 1.5, 20) ** 2)
-    y, other = rng.uniform(size=(2, 100))
-    X = np.hstack([np.outer(y, band), np.outer(other, band[::2]), np.zeros((100, 60))])
-    kinds = np.repeat([0, 1, 2], [20, 10, 60])
-    X += np.where(kinds == 2, 1.0, 0.2) * rng.normal(size=X.shape)
-    return X, y + 0.02 * rng.normal(size=100), kinds
 
 
 def training_sets(cv, X):
