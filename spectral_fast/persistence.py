@@ -35,7 +35,7 @@ __all__ = ["SUFFIX", "SavedModel", "align", "load_model", "replacing", "save_mod
 
 SUFFIX = ".spectral"
 
-_FORMAT = 1
+_FORMAT = 2
 #: What reading a damaged archive, or one of another program, raises.
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError)
 #: The entries of ``meta.json`` in this format and their types.
@@ -51,6 +51,7 @@ _ENTRIES = {
     "axis_unit": str,
     "target": str,
     "figures_of_merit": dict,
+    "domain": dict,
 }
 
 
@@ -65,7 +66,7 @@ class SavedModel:
     meta : dict
         ``format``, ``spectral_fast``, ``scikit-learn``, ``numpy``, ``python``
         (versions), ``created`` (UTC, ISO 8601), ``channels``, ``axis``,
-        ``axis_unit``, ``target``, ``figures_of_merit``.
+        ``axis_unit``, ``target``, ``figures_of_merit``, ``domain``.
     """
 
     pipeline: Pipeline
@@ -81,6 +82,7 @@ def save_model(
     axis_unit: str = "",
     target: str,
     figures_of_merit: Mapping[str, float],
+    domain: Mapping[str, float] = {},
 ) -> None:
     """Write a fitted pipeline and its description to one file.
 
@@ -101,6 +103,9 @@ def save_model(
         Name of the predicted quantity.
     figures_of_merit : mapping of str to float
         Cross-validated figures such as ``{"rmsecv": 0.52}``.
+    domain : mapping of str to float, default={}
+        Limits of spectra that resemble those of the calibration, as
+        `spectral_fast.report.calibration_domain` gives them.
 
     Examples
     --------
@@ -131,6 +136,7 @@ def save_model(
         "axis_unit": axis_unit,
         "target": target,
         "figures_of_merit": dict(figures_of_merit),
+        "domain": dict(domain),
     }
     pickled = io.BytesIO()
     joblib.dump(pipeline, pickled)

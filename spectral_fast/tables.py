@@ -60,7 +60,7 @@ class SpectralTable:
     axis_unit : {"nm", "µm", "cm⁻¹", ""}
         Unit given with the channel names, empty where they are bare numbers.
     target : ndarray of shape (n_samples,) or None
-        Values of the target column.
+        Values of the target column: float64, or str where they are classes.
     identifiers : list of str or None
         Cells of the column that names the samples.
     ignored : tuple of str
@@ -91,7 +91,11 @@ class SpectralTable:
 
 
 def read_table(
-    path: str | Path, *, target: str | None = None, identifier: str | None = None
+    path: str | Path,
+    *,
+    target: str | None = None,
+    is_class: bool = False,
+    identifier: str | None = None,
 ) -> SpectralTable:
     r"""Read spectra from a CSV or Parquet file.
 
@@ -104,6 +108,8 @@ def read_table(
         and columns after the last filled one are left out.
     target : str, default=None
         Name of the column to calibrate for.
+    is_class : bool, default=False
+        Whether the target is a class: its cells are then kept as text.
     identifier : str, default=None
         Name of a column that names the samples, kept as text.
 
@@ -117,7 +123,8 @@ def read_table(
     ValueError
         If the file is not a table, is empty, lacks a column asked for, has no
         channels, the same channel twice or another column between channels, or
-        if a cell of a channel or of the target is not a finite number.
+        if a cell of a channel or of a target that is no class is not a finite
+        number, or that of a class is empty.
     OSError
         If the file cannot be read.
 
@@ -151,10 +158,12 @@ def read_table(
     ignored = sorted(set(range(len(names))) - {*positions, *columns})
     _refuse_between(path, names, ignored, positions)
 
-    numeric = positions if target is None else [*positions, columns[0]]
-    values = _to_numbers(path, names, frame, numeric, decimal_comma)
-    spectra = np.ascontiguousarray(values[:, : len(positions)])
-    y = None if target is None else values[:, -1]
+    spectra = _to_numbers(path, names, frame, positions, decimal_comma)
+    y = None
+    if target is not None and is_class:
+        y = np.array(_to_text(frame.iloc[:, columns[0]]))
+    elif target is not None:
+        y = _to_numbers(path, names, frame, columns[:1], decimal_comma).ravel()
     try:
         check_spectra(spectra, channel_names=channels)
     except ValueError as error:  # of the form "X has ...", where the file is the X
@@ -397,15 +406,18 @@ def _label(names: Sequence[str], position: int) -> str:
 
 
 def _check_target(path: Path, name: str, y: np.ndarray) -> None:
-    missing = np.flatnonzero(~np.isfinite(y))
+    is_class = y.dtype.kind == "U"
+    missing = np.flatnonzero(y == "" if is_class else ~np.isfinite(y))
     if missing.size:
+        wanted = "class" if is_class else "finite value"
         raise ValueError(
-            f"{path} has no finite value of {name!r} in {listed(missing, 'row')} (counted from "
+            f"{path} has no {wanted} of {name!r} in {listed(missing, 'row')} (counted from "
             "0, without the header). Remove these rows, or fill in the values."
         )
-    if y.min() == y.max():
+    if (y == y[0]).all():
+        value = f"class {str(y[0])!r}" if is_class else f"value {y[0]:g}"
         raise ValueError(
-            f"{path} has the value {y[0]:g} of {name!r} in every row. A calibration needs "
+            f"{path} has the {value} of {name!r} in every row. A calibration needs "
             "samples that differ."
         )
 

@@ -1,4 +1,6 @@
 import json
+import re
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -13,9 +15,12 @@ import spectral_fast.datasets
 import spectral_fast.persistence
 import spectral_fast.report
 from spectral_fast import __version__
-from spectral_fast.cli import MODELS, OUTPUTS, PREPROCESSING, main
+from spectral_fast.cli import _calibrate, _search, main
+from spectral_fast.cli._outputs import OUTPUTS
 from spectral_fast.datasets import make_spectra
 from spectral_fast.model_selection import SpectralSearchCV, _grid
+from spectral_fast.model_selection._run import Run
+from spectral_fast.model_selection._tasks import Outcome
 
 MIXTURES = make_spectra(24, 20, random_state=0)
 CHANNELS = [f"{900 + 10 * i} nm" for i in range(20)]
@@ -74,8 +79,8 @@ def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, ca
     lines = printed.out.splitlines()
     assert lines[0].split() == ["preprocessing", "model", "RMSECV", "R2", "RPD"]
     assert [line.split()[0] for line in lines[1:11]] == [str(rank) for rank in range(1, 11)]
-    assert lines[-4:] == [str(out / name) for name in OUTPUTS]
-    assert max(map(len, lines[:-4])) <= 60
+    assert lines[-5:] == [str(out / name) for name in OUTPUTS]
+    assert max(map(len, lines[:-5])) <= 60
     assert printed.out.isascii()
     assert printed.err == SUMMARY
 
@@ -83,7 +88,7 @@ def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, ca
     expected = SpectralSearchCV(("ridge", "pls"), ("raw", "snv"), cv=3, random_state=3).fit(
         MIXTURES.data, MIXTURES.target[:, 0]
     )
-    assert list(ranking.columns) == list(expected.results_.columns)
+    assert [*ranking.columns, "seconds"] == list(expected.results_.columns)
     np.testing.assert_allclose(ranking["rmsecv"], expected.results_["rmsecv"], rtol=1e-9)
     assert json.loads(ranking["params"][0]) == expected.results_["params"].iloc[0]
     html = (out / "report.html").read_text(encoding="utf-8")
@@ -128,7 +133,13 @@ def test_search_replaces_its_own_files_and_no_other(table_file, tmp_path):
     for name in ("coefficients.csv", "results.csv", "notes.txt"):
         (out / name).write_text("old", encoding="utf-8")
     assert main(search(table_file, out, "--models", "svr")) == 0
-    assert files(out) == ["model.spectral", "notes.txt", "report.html", "results.csv"]
+    assert files(out) == [
+        "model.spectral",
+        "notes.txt",
+        "rebuild.py",
+        "report.html",
+        "results.csv",
+    ]
     assert (out / "notes.txt").read_text(encoding="utf-8") == "old"
     assert (out / "results.csv").read_text(encoding="utf-8").startswith("rank,")
 
@@ -146,7 +157,12 @@ def test_search_says_how_many_candidates_failed(table_file, tmp_path, capsys):
 def test_without_report_libraries(monkeypatch, table_file, tmp_path, capsys, module):
     monkeypatch.setitem(sys.modules, module, None)
     assert main(search(table_file, tmp_path / "out")) == 0
-    assert files(tmp_path / "out") == ["coefficients.csv", "model.spectral", "results.csv"]
+    assert files(tmp_path / "out") == [
+        "coefficients.csv",
+        "model.spectral",
+        "rebuild.py",
+        "results.csv",
+    ]
     assert 'pip install "spectral_fast[report]"' in capsys.readouterr().out
 
 
@@ -196,8 +212,10 @@ def test_the_command_in_the_report_names_no_folders(table_file, tmp_path):
 
 
 def test_the_names_are_those_of_the_search():
-    assert tuple(_grid.PREPROCESSING) == PREPROCESSING
-    assert tuple(_grid.MODELS) == MODELS
+    assert tuple(_grid.PREPROCESSING) == _search.PREPROCESSING
+    assert tuple(_grid.SELECTORS) == _search.SELECTORS
+    assert tuple(_grid.MODELS) == _search.MODELS
+    assert tuple(_grid.PRESETS) == _search.GRIDS
 
 
 def test_demo(monkeypatch, tmp_path, capsys):
@@ -320,8 +338,13 @@ def test_files_that_are_no_tables(table_file, tmp_path, capsys, content, message
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--preprocessing", "snv+sg7"), "must be one of raw, snv, msc, sg0, sg1, sg2 or a chain"),
         (("--models", "plss"), "invalid choice: 'plss' (choose from "),
+        (("--selectors", "vips"), "invalid choice: 'vips' (choose from "),
+        (("--grid", "huge"), "invalid choice: 'huge' (choose from "),
+        (("--n-features", "0"), "--n-features: must be a whole number from 1, or auto; got '0'"),
+        (("--time-limit", "0"), "--time-limit: must be a number above 0; got '0'"),
+        (("--memory-limit", "much"), "--memory-limit: must be a number above 0; got 'much'"),
+        (("--outer-cv", "1"), "--outer-cv: must be a whole number from 2; got '1'"),
         (("--cv", "1"), "--cv: must be a whole number from 2; got '1'"),
         (("--cv", "five"), "--cv: must be a whole number from 2; got 'five'"),
         (("--jobs", "0"), "--jobs: must be a whole number from 1, or -1 for all cores; got '0'"),
@@ -343,6 +366,12 @@ def test_options_that_cannot_be_parsed(table_file, tmp_path, capsys, options, me
         (("--cv", "25"), "--cv must be at most the number of samples; got 25, and"),
         (("--models", "pls", "ridge", "pls"), "--models names 'pls' more than once"),
         (("--preprocessing", "snv+sg1", "snv + sg1"), "names 'snv+sg1' more than once"),
+        (("--preprocessing", "snv+sg7"), "must be among raw, snv, msc, sg0, sg1, sg2; got 'sg7'"),
+        (("--outer-cv", "25"), "--outer-cv must be at most the number of samples; got 25, and"),
+        (("--n-features", "5", "5"), "--n-features names 5 more than once"),
+        (("--resume",), "--resume needs the journal to go on with. Name it with --journal."),
+        (("--journal", "none", "--resume"), "--resume: the journal none does not exist."),
+        (("--time-limit", "1e-9"), "With --journal FILE a search can go on where it was ended."),
     ],
 )
 def test_bad_options(table_file, tmp_path, capsys, options, message):
@@ -466,3 +495,205 @@ def test_interruption(monkeypatch, table_file, tmp_path, capsys):
     assert main(search(table_file, tmp_path / "out")) == 130
     assert "interrupted, nothing was written" in capsys.readouterr().err
     assert files(tmp_path) == ["table.csv"]
+
+
+# --- searches that end early, and go on ------------------------------------------------
+
+
+def interrupt(patch, share):
+    """Have every search end, as by Ctrl-C, once this share of it is done."""
+
+    def callback(state):
+        if state["done"] >= share * state["total"]:
+            raise KeyboardInterrupt
+
+    fit = SpectralSearchCV.fit
+    patch.setattr(
+        SpectralSearchCV, "fit", lambda self, *data: fit(self.set_params(callback=callback), *data)
+    )
+
+
+GRID = ("--preprocessing", "raw", "sg1", "--models", "pls", "ridge", "svr")
+
+
+def test_an_interrupted_search_goes_on(monkeypatch, table_file, tmp_path, capsys):
+    assert main(search(table_file, tmp_path / "whole", *GRID)) == 0
+    journal = tmp_path / "search.journal"
+    command = search(table_file, tmp_path / "out", *GRID, "--journal", journal)
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        interrupt(patch, 0.5)
+        assert main(command) == 130
+    printed = capsys.readouterr()
+    assert re.search(r"interrupted: \d+ of \d+ candidates were not tried; the files", printed.err)
+    assert printed.err.rstrip().endswith(f"--journal {journal} --resume")
+    assert "could not be fitted" not in printed.out
+    assert files(tmp_path / "out") == sorted(OUTPUTS)
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "The search ended early (interrupted)" in html
+
+    assert main(["journal", "show", str(journal)]) == 0
+    shown = capsys.readouterr().out
+    assert "interrupted" in shown
+    assert max(map(len, shown.splitlines())) <= 60
+    refuse(capsys, tmp_path, command, "exists. Add --resume to go on with its search")
+
+    assert main([*command, "--resume"]) == 0
+    results = [(tmp_path / name / "results.csv").read_bytes() for name in ("out", "whole")]
+    assert results[0] == results[1]
+    assert main(["journal", "show", str(journal)]) == 0
+    assert "finished" in capsys.readouterr().out
+
+
+def test_a_search_that_is_interrupted_at_once_writes_nothing(
+    monkeypatch, table_file, tmp_path, capsys
+):
+    interrupt(monkeypatch, 0.0)
+    monkeypatch.setattr(Run, "outcome", lambda self, spec: Outcome(None, "not evaluated", 0.0))
+    assert main(search(table_file, tmp_path / "out")) == 130
+    assert "interrupted, nothing was written" in capsys.readouterr().err
+    assert files(tmp_path) == ["table.csv"]
+
+
+def test_results_do_not_depend_on_order_and_workers(table_file, tmp_path):
+    assert main(search(table_file, tmp_path / "one", *GRID)) == 0
+    other = ("--models", "svr", "ridge", "pls", "--preprocessing", "sg1", "raw", "--jobs", "2")
+    assert main(search(table_file, tmp_path / "other", *other)) == 0
+    results = [(tmp_path / name / "results.csv").read_bytes() for name in ("one", "other")]
+    assert results[0] == results[1]
+
+
+def test_a_journal_that_is_none(table_file, tmp_path, capsys):
+    command = search(table_file, tmp_path / "out")
+    own = str(tmp_path / "out" / "results.csv")
+    refuse(capsys, tmp_path, [*command, "--journal", own], "is a file of results. Choose another")
+    options = ["--journal", str(table_file), "--resume"]
+    refuse(capsys, tmp_path, [*command, *options], "is not a journal")
+    refuse(capsys, tmp_path, ["journal", "show", str(tmp_path / "none")], "does not exist")
+
+
+# --- clusters ---------------------------------------------------------------------------
+
+
+def test_a_search_on_a_cluster(table_file, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    assert main(search(table_file, tmp_path / "here")) == 0
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        options = ("--dask", cluster.scheduler_address)
+        assert main(search(table_file, tmp_path / "there", *options)) == 0
+    results = [(tmp_path / name / "results.csv").read_bytes() for name in ("here", "there")]
+    assert results[0] == results[1]
+
+
+def test_a_cluster_that_does_not_answer(monkeypatch, table_file, tmp_path, capsys):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(_calibrate, "_DASK_SECONDS", 0.2)
+    command = search(table_file, tmp_path / "out", "--dask", "tcp://127.0.0.1:1")
+    refuse(capsys, tmp_path, command, "--dask: no scheduler answers at tcp://127.0.0.1:1. Start")
+
+
+def test_a_cluster_without_the_library(monkeypatch, table_file, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    command = search(table_file, tmp_path / "out", "--dask", "tcp://127.0.0.1:1")
+    refuse(capsys, tmp_path, command, '--dask needs distributed: pip install "spectral_fast[dask]"')
+
+
+# --- the script that rebuilds the winner -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--models", "pls", "--preprocessing", "snv+sg1w7"),
+        ("--models", "ridge", "--selectors", "importance", "--n-features", "6"),
+        ("--models", "pls", "--selectors", "vip", "--n-features", "5"),
+        ("--models", "svr", "--preprocessing", "msc"),
+        ("--models", "gpr"),
+        ("--classify", "--models", "pls", "--preprocessing", "snv"),
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_the_script_rebuilds_the_winner(monkeypatch, tmp_path, capsys, options):
+    table = frame()
+    if "--classify" in options:
+        table["fat (%)"] = np.where(table["fat (%)"] > table["fat (%)"].median(), "fat", "lean")
+    table.to_csv(tmp_path / "table.csv", index=False)
+    out = tmp_path / "out"
+    assert main(search(tmp_path / "table.csv", out, *options)) == 0
+    capsys.readouterr()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rebuild.py"])
+    rebuilt = runpy.run_path(str(out / "rebuild.py"), run_name="__main__")["pipeline"]
+    predictions = rebuilt.predict(MIXTURES.data)
+    model = spectral_fast.persistence.load_model(out / "model.spectral").pipeline
+    best = pd.read_csv(out / "results.csv").iloc[0]
+    printed = float(capsys.readouterr().out.split()[-1])
+    if "--classify" in options:
+        assert predictions.tolist() == model.predict(MIXTURES.data).tolist()
+        assert printed == pytest.approx(best["accuracy"])
+    else:
+        np.testing.assert_allclose(predictions, model.predict(MIXTURES.data), rtol=1e-9)
+        assert printed == pytest.approx(best["rmsecv"], rel=1e-9)
+
+
+# --- classes, selections, domains ------------------------------------------------------
+
+
+def test_classes(table_file, tmp_path, capsys):
+    names = np.where(MIXTURES.target[:, 0] > np.median(MIXTURES.target[:, 0]), "fat", "lean")
+    frame().assign(**{"fat (%)": names}).to_csv(table_file, index=False)
+    out = tmp_path / "out"
+    options = ("--classify", "--models", "pls", "--preprocessing", "raw", "snv")
+    assert main(search(table_file, out, *options)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["preprocessing", "model", "accuracy", "balanced"]
+    assert files(out) == ["model.spectral", "rebuild.py", "report.html", "results.csv"]
+    model = str(out / "model.spectral")
+    assert main(["predict", model, str(table_file), "--id", "sample"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "sample,predicted fat,T2,Q,outside"
+    assert {line.split(",")[1] for line in lines[1:]} == {"fat", "lean"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([*["a"] * 23, np.nan], "has no class of 'fat (%)' in row 23 (counted from 0"),
+        (["a"] * 24, "has the class 'a' of 'fat (%)' in every row"),
+    ],
+)
+def test_bad_classes(table_file, tmp_path, capsys, classes, message):
+    changed(target=classes).to_csv(table_file, index=False)
+    refuse(capsys, tmp_path, search(table_file, tmp_path / "out", "--classify"), message)
+
+
+def test_selected_channels(table_file, tmp_path, capsys):
+    options = ("--models", "pls", "--selectors", "full", "vip", "--n-features", "4", "auto")
+    assert main(search(table_file, tmp_path / "out", *options, "--selector-scope", "all")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["preprocessing", "channels", "model", "RMSECV", "R2"]
+    assert max(map(len, lines[:11])) <= 60
+    ranking = pd.read_csv(tmp_path / "out" / "results.csv")
+    assert {"vip"} == set(ranking["selector"].dropna())
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Channels were selected on all samples: figures are optimistic." in html
+
+
+def test_spectra_unlike_the_calibration_are_flagged(table_file, tmp_path, capsys):
+    options = ("--models", "pls", "--preprocessing", "raw")
+    assert main(search(table_file, tmp_path / "out", *options)) == 0
+    strange = frame().head(3)
+    strange.loc[1, CHANNELS] *= 50.0  # far off within the model
+    strange.loc[2, "990 nm"] += 1.0  # a spike: beside the model
+    strange.to_csv(table_file, index=False)
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "out" / "model.spectral"), str(table_file)]) == 0
+    printed = capsys.readouterr()
+    assert "2 of 3 spectra are unlike those of the calibration" in printed.err
+    lines = [line.split(",") for line in printed.out.splitlines()]
+    assert lines[0] == ["row", "predicted fat", "T2", "Q", "outside"]
+    assert lines[1][-1] == ""
+    assert "T2" in lines[2][-1]
+    assert "Q" in lines[3][-1]

@@ -37,6 +37,7 @@ def model_file(tmp_path):
         axis_unit="nm",
         target="Fett µ",
         figures_of_merit={"rmsecv": np.float64(0.5)},
+        domain={"T2": np.float64(9.5)},
     )
     return path
 
@@ -65,13 +66,14 @@ def test_round_trip(model_file):
     model = load_model(model_file)
     expected = Ridge().fit(X, Y).predict(X)
     np.testing.assert_array_equal(model.pipeline.predict(X), expected)
-    assert model.meta["format"] == 1
+    assert model.meta["format"] == 2
     assert model.meta["spectral_fast"] == spectral_fast.__version__
     assert model.meta["scikit-learn"] == sklearn.__version__
     assert model.meta["numpy"] == np.__version__
     assert model.meta["axis"] == AXIS.tolist()
     assert model.meta["target"] == "Fett µ"
     assert model.meta["figures_of_merit"] == {"rmsecv": 0.5}
+    assert model.meta["domain"] == {"T2": 9.5}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", model.meta["created"])
     assert [path.name for path in model_file.parent.iterdir()] == ["fat.spectral"]
 
@@ -79,7 +81,7 @@ def test_round_trip(model_file):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "model format 2; spectral_fast .* reads format 1"),
+        ({"format": 1}, "model format 1; spectral_fast .* reads format 2"),
         ({"scikit-learn": "0.24.2"}, r"scikit-learn 0\.24\.2; .* pip install .*==0\.24\.\*"),
         ({"spectral_fast": "0.0.7"}, r"spectral_fast 0\.0\.7; .* pip install .*==0\.0\.\*"),
         ({"spectral_fast": "1"}, r"spectral_fast 1; .* pip install .*==1\.\*"),
@@ -137,7 +139,7 @@ def test_meta_that_is_no_description(model_file, meta):
 
 
 @pytest.mark.parametrize(
-    "name", ["spectral_fast", "scikit-learn", "channels", "axis", "axis_unit", "target"]
+    "name", ["spectral_fast", "scikit-learn", "channels", "axis", "axis_unit", "target", "domain"]
 )
 def test_meta_without_an_entry(model_file, name):
     rewrite(model_file, without=[name])

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-__all__ = ["PLSDiagnosticsMixin"]
+__all__ = ["PLSDiagnosticsMixin", "box_limit"]
 
 
 class PLSDiagnosticsMixin:
@@ -267,11 +267,9 @@ class PLSDiagnosticsMixin:
         https://doi.org/10.1080/00401706.1995.10485888
         """
         alpha = _checked_alpha(alpha)
-        q = _row_squares(self._residuals(self._centred(X, ensure_min_samples=2)))
-        mean, variance = q.mean(), q.var(ddof=1)
-        if variance == 0.0:
-            return float(mean)
-        return float(variance / (2 * mean) * stats.chi2.isf(alpha, 2 * mean**2 / variance))
+        return box_limit(
+            _row_squares(self._residuals(self._centred(X, ensure_min_samples=2))), alpha
+        )
 
     def leverage(self, X: Any) -> np.ndarray:
         """Return the leverage of each spectrum, the mean's included.
@@ -309,6 +307,14 @@ class PLSDiagnosticsMixin:
     def _score_leverage(self, X: Any) -> np.ndarray:
         scores = self._centred(X) @ self.x_rotations_
         return _ratio(scores**2, self._score_squares()).sum(axis=1)
+
+
+def box_limit(q: np.ndarray, alpha: float) -> float:
+    """Return the value that Q residuals like these exceed with probability `alpha`."""
+    mean, variance = q.mean(), q.var(ddof=1)
+    if variance == 0.0:
+        return float(mean)
+    return float(variance / (2 * mean) * stats.chi2.isf(alpha, 2 * mean**2 / variance))
 
 
 def _explained_shares(centred: np.ndarray, scores: np.ndarray, loadings: np.ndarray) -> np.ndarray:

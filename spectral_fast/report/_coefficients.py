@@ -2,18 +2,20 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from spectral_fast.preprocessing import SavitzkyGolay
+from spectral_fast.report._steps import apply, flat_steps
 
-__all__ = ["RegressionVector", "apply", "regression_vector"]
+__all__ = ["RegressionVector", "regression_vector"]
 
-#: Transformers that, once fitted, treat each spectrum x as x A + b.
+#: Preprocessing that, once fitted, treats each spectrum x as x A + b.
 _AFFINE = (SavitzkyGolay, StandardScaler)
 
 
@@ -67,7 +69,7 @@ def regression_vector(
     Preprocessing that is itself linear (Savitzky-Golay, scaling of channels) is
     folded into the vector, as far back from the model as it goes. SNV and MSC
     divide each spectrum by its own scale and cannot be folded: the vector then
-    acts on what they return.
+    acts on what they return. Channels that are not selected have zeros.
 
     Parameters
     ----------
@@ -95,12 +97,13 @@ def regression_vector(
     >>> vector.coefficients.round(6), round(vector.intercept, 6), vector.acts_on
     (array([2., 3.]), 1.0, 'raw spectrum')
     """
-    *steps, (_, model) = _flat_steps(pipeline)
-    if not hasattr(model, "coef_"):
+    *steps, (_, model) = flat_steps(pipeline)
+    if not hasattr(model, "coef_") or is_classifier(model):
         return None
     coefficients = np.ravel(model.coef_)
     intercept = apply(model, "predict", np.zeros((1, model.n_features_in_))).item()
-    while fold and steps and isinstance(steps[-1][1], _AFFINE):
+    folded = (SelectorMixin, *_AFFINE) if fold else SelectorMixin
+    while steps and isinstance(steps[-1][1], folded):
         _, transformer = steps.pop()
         n_channels = transformer.n_features_in_
         offset = apply(transformer, "transform", np.zeros((1, n_channels)))
@@ -121,22 +124,3 @@ def regression_vector(
     return RegressionVector(
         coefficients, intercept, f"spectrum after {names}" if names else "raw spectrum"
     )
-
-
-def apply(fitted: Any, method: str, spectra: Any) -> np.ndarray:
-    """Call a method with an array, under the channel names that the object was fitted with."""
-    names = getattr(fitted, "feature_names_in_", None)
-    if names is not None:
-        spectra = pd.DataFrame(np.asarray(spectra), columns=names)
-    return np.asarray(getattr(fitted, method)(spectra))
-
-
-def _flat_steps(pipeline: Pipeline) -> list[tuple[str, Any]]:
-    """List the steps of a pipeline and of the pipelines in it, without idle ones."""
-    flat: list[tuple[str, Any]] = []
-    for name, step in pipeline.steps:
-        if isinstance(step, Pipeline):
-            flat += _flat_steps(step)
-        elif step not in (None, "passthrough"):
-            flat.append((name, step))
-    return flat

@@ -6,7 +6,7 @@ neither pyplot nor a display is involved.
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -15,11 +15,18 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-__all__ = ["predicted_against_measured", "residuals", "rmsecv_curves", "spectra"]
+__all__ = [
+    "channels",
+    "confusion",
+    "curves",
+    "predicted_against_measured",
+    "residuals",
+    "spectra",
+]
 
 MAX_SPECTRA = 300
 
@@ -84,24 +91,30 @@ def residuals(predicted: np.ndarray, errors: np.ndarray, rmsecv: float, quantity
     return svg.getvalue()
 
 
-def rmsecv_curves(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], lowest: tuple[float, float], unit: str
+def curves(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    best: tuple[float, float],
+    label: str,
+    *,
+    is_log: bool,
 ) -> str:
-    """Draw RMSECV over the number of latent variables, one line per preprocessing.
+    """Draw a figure of merit over the number of latent variables, a line a preprocessing.
 
     Parameters
     ----------
     curves : mapping of str to (ndarray, ndarray)
-        Label to component counts and RMSECV, best curve first. The first six
+        Label to component counts and figures, best curve first. The first six
         are coloured and named, the others are drawn in grey.
-    lowest : (float, float)
-        Component count and RMSECV of the best candidate among them.
-    unit : str
-        Unit of the RMSECV, may be empty.
+    best : (float, float)
+        Component count and figure of the best candidate among them.
+    label : str
+        What the figure is, with its unit.
+    is_log : bool
+        Whether its axis is logarithmic.
     """
-    with _figure(4.6) as (figure, svg):
+    named = list(curves.items())[: len(_COLOURS)]
+    with _figure(4.2 + 0.2 * len(named)) as (figure, svg):
         axes = figure.subplots()
-        named = list(curves.items())[: len(_COLOURS)]
         others = list(curves.values())[len(_COLOURS) :]
         for counts, errors in others:
             axes.plot(counts, errors, color=_GREY, linewidth=0.8, alpha=0.6)
@@ -118,22 +131,23 @@ def rmsecv_curves(
                 label=label,
             )
         axes.plot(
-            *lowest,
+            *best,
             "o",
             markersize=12,
             markerfacecolor="none",
             markeredgecolor=_INK,
-            label="lowest",
+            label="best",
         )
         if others:
             axes.plot([], [], color=_GREY, linewidth=0.8, label=f"{len(others)} others")
-        axes.set_yscale("log")
-        for axis_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            axis_formatter(ScalarFormatter())
+        if is_log:
+            axes.set_yscale("log")
+            for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+                set_formatter(ScalarFormatter())
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("Latent variables")
-        axes.set_ylabel(f"RMSECV ({unit})" if unit else "RMSECV")
-        axes.legend(loc="upper right")
+        axes.set_ylabel(label)
+        figure.legend(loc="outside lower left")  # names of chains may be long
     return svg.getvalue()
 
 
@@ -145,12 +159,13 @@ def spectra(
     axis_label: str,
     signal: str,
     quantity: str,
+    classes: Sequence[str],
     coefficients: np.ndarray | None,
 ) -> str:
-    """Draw spectra coloured by the measured value, over the regression vector if given.
+    """Draw spectra coloured by what was measured, over the regression vector if given.
 
     More than `MAX_SPECTRA` spectra are thinned to as many, evenly over the
-    measured values.
+    measured values. Where there are classes, `y` holds their numbers.
     """
     order = np.argsort(axis, kind="stable")
     rows = np.argsort(y, kind="stable")
@@ -168,6 +183,7 @@ def spectra(
             bottom.plot(axis[order], coefficients[order], color=_RED, linewidth=1.3)
             bottom.set_ylabel("Regression vector")
         scale = Normalize(y.min(), y.max())
+        colour_map = _colours(len(classes)) if classes else "viridis"
         lines = np.stack(
             [np.broadcast_to(axis[order], (len(rows), len(axis))), X[rows][:, order]], -1
         )
@@ -175,7 +191,7 @@ def spectra(
             LineCollection(
                 list(lines),
                 array=y[rows],
-                cmap="viridis",
+                cmap=colour_map,
                 norm=scale,
                 linewidths=0.7,
                 alpha=0.8,
@@ -188,7 +204,65 @@ def spectra(
         bottom.set_xlabel(axis_label)
         if axis[0] > axis[-1]:
             bottom.invert_xaxis()
-        figure.colorbar(ScalarMappable(scale, "viridis"), ax=top, label=quantity, pad=0.02)
+        if isinstance(colour_map, str):
+            figure.colorbar(ScalarMappable(scale, colour_map), ax=top, label=quantity, pad=0.02)
+        else:
+            for name, colour in zip(classes, colour_map(range(len(classes))), strict=True):
+                top.plot([], [], color=colour, label=name)
+            figure.legend(loc="outside lower left", ncols=4, title=quantity)
+    return svg.getvalue()
+
+
+def _colours(count: int) -> Colormap:
+    """Return a colour for each class, all different where there are many of them."""
+    if count <= len(_COLOURS):
+        return ListedColormap(_COLOURS[:count])
+    return matplotlib.colormaps["turbo"].resampled(count)
+
+
+def confusion(counts: np.ndarray, names: Sequence[str], quantity: str) -> str:
+    """Draw how many samples of each class, a row, were predicted as each, a column."""
+    with _figure(4.6) as (figure, svg):
+        axes = figure.subplots()
+        of_class = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.imshow(of_class, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if of_class[row, column] > 0.5 else _INK
+            axes.text(column, row, f"{count}", ha="center", va="center", color=colour)
+        positions = range(len(names))
+        axes.set_xticks(positions, names, rotation=45, rotation_mode="anchor", ha="right")
+        axes.set_yticks(positions, names)
+        axes.set_xlabel(f"Predicted {quantity}, held out")
+        axes.set_ylabel(f"True {quantity}")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+    return svg.getvalue()
+
+
+def channels(
+    axis: np.ndarray, mean_spectrum: np.ndarray, support: np.ndarray, *, axis_label: str
+) -> str:
+    """Draw the mean spectrum and mark the selected channels on it."""
+    order = np.argsort(axis, kind="stable")
+    with _figure(4.0) as (figure, svg):
+        axes = figure.subplots()
+        for position in axis[support]:
+            axes.axvline(position, color=_RED, linewidth=0.6, alpha=0.3)
+        axes.plot(axis[order], mean_spectrum[order], color=_INK, linewidth=1.2, label="mean")
+        axes.plot(
+            axis[support],
+            mean_spectrum[support],
+            "o",
+            color=_RED,
+            markersize=4,
+            label="selected",
+        )
+        axes.margins(x=0.01)
+        axes.set_xlabel(axis_label)
+        axes.set_ylabel("Mean spectrum")
+        axes.legend()
+        if axis[0] > axis[-1]:
+            axes.invert_xaxis()
     return svg.getvalue()
 
 

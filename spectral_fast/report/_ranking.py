@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,9 +11,8 @@ from spectral_fast.report import _words
 
 __all__ = ["ranking_text"]
 
-_HEADER = ("", "preprocessing", "model", "RMSECV", "R2", "RPD")
 #: The columns that hold words: aligned to the left, and wrapped.
-_WORDS = (1, 2)
+_WORDS = ("preprocessing", "channels", "model")
 
 
 def ranking_text(results: pd.DataFrame, *, top: int = 10, width: int = 60) -> str:
@@ -45,25 +45,49 @@ def ranking_text(results: pd.DataFrame, *, top: int = 10, width: int = 60) -> st
     >>> ranking_text(search.results_).splitlines()[0]
     '   preprocessing  model      RMSECV      R2   RPD'
     """
-    best = results[results["rmsecv"].notna()].head(top)
-    rows = [_HEADER]
-    for row, rmsecv in zip(best.to_dict("records"), _words.column(best["rmsecv"], 4), strict=True):
-        model = " ".join(filter(None, (row["model"], _words.settings(row, sign="="))))
-        figures = (rmsecv, f"{row['r2']:.4f}", f"{row['rpd']:.2f}")
-        rows.append((str(row["rank"]), row["preprocessing"], model, *figures))
-    widths = _widths(rows, width)
-    lines = itertools.chain.from_iterable(_lines(row, widths) for row in rows)
-    return "\n".join(lines)
+    best = results[results["error"].isna()].head(top)
+    rows = best.to_dict("records")
+    columns: dict[str, Iterable[str]] = {
+        "": best["rank"].astype(str),
+        "preprocessing": best["preprocessing"],
+        "channels": map(_channels, rows),
+        "model": [f"{row['model']} {_words.settings(row, sign='=')}".strip() for row in rows],
+        **_figures(best),
+    }
+    if best["selector"].isna().all():
+        del columns["channels"]
+    else:
+        columns.pop("RPD", None)  # which the RMSECV implies, for want of room
+    table = {name: [name, *cells] for name, cells in columns.items()}
+    return "\n".join(_lines(table, _widths(table, width)))
 
 
-def _widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+def _figures(results: pd.DataFrame) -> dict[str, Iterable[str]]:
+    if "accuracy" in results:
+        names = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
+        return {short: results[name].map("{:.3f}".format) for name, short in names.items()}
+    return {
+        "RMSECV": _words.column(results["rmsecv"], 4),
+        "R2": results["r2"].map("{:.4f}".format),
+        "RPD": results["rpd"].map("{:.2f}".format),
+    }
+
+
+def _channels(row: _words.Row) -> str:
+    if row["selector"] is None:
+        return "all"
+    count: Any = row["n_features"]
+    return row["selector"] if pd.isna(count) else f"{row['selector']} {count}"
+
+
+def _widths(table: Mapping[str, Sequence[str]], width: int) -> dict[str, int]:
     """Return the widths of the columns: what their cells need, or what is left for words."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    excess = sum(widths) + 2 * (len(widths) - 1) - width
-    for column in _WORDS:
-        longest = max(len(part) for row in rows for part in _wrapped(row[column], 0))
-        cut = max(0, min(excess, widths[column] - longest))
-        widths[column] -= cut
+    widths = {name: max(map(len, cells)) for name, cells in table.items()}
+    excess = sum(widths.values()) + 2 * (len(widths) - 1) - width
+    for name in filter(table.__contains__, _WORDS):
+        longest = max(len(part) for cell in table[name] for part in _wrapped(cell, 0))
+        cut = max(0, min(excess, widths[name] - longest))
+        widths[name] -= cut
         excess -= cut
     return widths
 
@@ -78,14 +102,15 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    cells = [
-        _wrapped(cell, width) if i in _WORDS else [cell]
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    for parts in itertools.zip_longest(*cells, fillvalue=""):
-        aligned = (
-            part.ljust(width) if i in _WORDS else part.rjust(width)
-            for i, (part, width) in enumerate(zip(parts, widths, strict=True))
-        )
-        yield "  ".join(aligned).rstrip()
+def _lines(table: Mapping[str, Sequence[str]], widths: Mapping[str, int]) -> Iterator[str]:
+    for row in zip(*table.values(), strict=True):
+        cells = [
+            _wrapped(cell, widths[name]) if name in _WORDS else [cell]
+            for name, cell in zip(table, row, strict=True)
+        ]
+        for parts in itertools.zip_longest(*cells, fillvalue=""):
+            aligned = (
+                part.ljust(widths[name]) if name in _WORDS else part.rjust(widths[name])
+                for name, part in zip(table, parts, strict=True)
+            )
+            yield "  ".join(aligned).rstrip()

@@ -1,6 +1,7 @@
 """Results in words and in numbers of sensible length."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,13 +15,14 @@ __all__ = [
     "describe",
     "describe_model",
     "describe_preprocessing",
+    "describe_selection",
     "has_components",
-    "headline",
     "model_name",
     "number",
     "percentage",
     "quantity",
     "rounded_to_error",
+    "selector_name",
     "settings",
 ]
 
@@ -37,17 +39,61 @@ _PREPROCESSING = {
     "sg1": "first derivative",
     "sg2": "second derivative",
 }
+_SELECTORS = {
+    "importance": "importance in the model",
+    "vip": "VIP",
+    "coef": "regression coefficients",
+    "sr": "selectivity ratio",
+    "covsel": "CovSel",
+    "spa": "SPA",
+    "uve": "UVE",
+    "mcuve": "MC-UVE",
+    "uve_spa": "UVE-SPA",
+    "ipls": "interval PLS",
+    "cars": "CARS",
+}
 _MODELS = {
     "pls": "PLS",
     "ridge": "ridge regression",
+    "lasso": "lasso",
+    "elasticnet": "elastic net",
     "svr": "support vector regression",
+    "kernel_ridge": "kernel ridge regression",
     "random_forest": "random forest",
+    "mlp": "neural network",
+    "knn": "nearest neighbours",
+    "gpr": "Gaussian process",
+    "xgboost": "XGBoost",
+    "lightgbm": "LightGBM",
+    "catboost": "CatBoost",
 }
+_WITH_WINDOW = re.compile(r"(sg\d)w(\d+)")
 
 
 def describe_preprocessing(chain: str) -> str:
-    """Spell out a chain: ``"snv+sg1"`` is ``"SNV + first derivative"``."""
-    return " + ".join(_PREPROCESSING.get(step, step) for step in chain.split("+"))
+    """Spell out a chain: ``"snv+sg1w7"`` is ``"SNV + first derivative over 7 channels"``."""
+    return " + ".join(map(_describe_step, chain.split("+")))
+
+
+def _describe_step(step: str) -> str:
+    if with_window := _WITH_WINDOW.fullmatch(step):
+        name, window = with_window.groups()
+        return f"{_PREPROCESSING[name]} over {window} channels"
+    return _PREPROCESSING.get(step, step)
+
+
+def selector_name(name: str) -> str:
+    """Spell out a selector: ``"mcuve"`` is ``"MC-UVE"``."""
+    return _SELECTORS.get(name, name)
+
+
+def describe_selection(row: Row) -> str:
+    """Spell out the selection of channels: ``"20 channels by VIP"``, empty if there is none."""
+    if row["selector"] is None:
+        return ""
+    count: Any = row["n_features"]
+    chosen = "channels" if pd.isna(count) else f"{count} channel{'s' if count != 1 else ''}"
+    return f"{chosen} by {selector_name(row['selector'])}"
 
 
 def model_name(name: str) -> str:
@@ -67,8 +113,13 @@ def describe_model(row: Row) -> str:
 
 
 def describe(row: Row) -> str:
-    """Spell out a candidate: ``"SNV + first derivative, PLS with 7 latent variables"``."""
-    return f"{describe_preprocessing(row['preprocessing'])}, {describe_model(row)}"
+    """Spell out a candidate: ``"SNV, 20 channels by VIP, PLS with 7 latent variables"``."""
+    parts = (
+        describe_preprocessing(row["preprocessing"]),
+        describe_selection(row),
+        describe_model(row),
+    )
+    return ", ".join(filter(None, parts))
 
 
 def settings(row: Row, *, sign: str = " ") -> str:
@@ -95,17 +146,6 @@ def _other_params(row: Row) -> list[tuple[str, str]]:
         for key, value in row["params"].items()
         if key != "n_components"
     ]
-
-
-def headline(row: Row, target: str, unit: str) -> str:
-    """Summarise the best candidate in one sentence."""
-    error, spread = rounded_to_error(row["rmsecv"], row["rmsecv_se"])
-    plus_minus = f" (±{spread})" if spread else ""
-    return (
-        f"{describe(row)}; "
-        f"RMSECV {error}{quantity(target, unit)}{plus_minus}, "
-        f"R² {coefficient_of_determination(row['r2'])}, RPD {number(row['rpd'], 2)}"
-    )
 
 
 def quantity(target: str, unit: str) -> str:

@@ -1,0 +1,82 @@
+"""The command line: ``spectral-fast search | predict | journal | demo | info``.
+
+Exit codes: 0 done, 2 bad input (one message on stderr), 130 interrupted.
+Nothing but the standard library is imported before the arguments are parsed.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from spectral_fast import __version__
+from spectral_fast.cli import _demo, _info, _journal, _predict, _search
+from spectral_fast.cli._inputs import InputError
+
+__all__ = ["main"]
+
+_COMMANDS = (_search, _predict, _journal, _demo, _info)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        Arguments after the program's name; None takes those of the process.
+
+    Returns
+    -------
+    code : int
+        Exit code: 0 done, 2 bad input, 130 interrupted.
+
+    Examples
+    --------
+    >>> from spectral_fast.cli import main
+    >>> main(["predict", "no.spectral", "no.csv"])
+    2
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    paths = {value for value in vars(arguments).values() if isinstance(value, Path)}
+    arguments.command_line = shlex.join([parser.prog, *argv])
+    arguments.public_command_line = shlex.join([parser.prog, *_without_folders(argv, paths)])
+    try:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the program that reads the output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except InputError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted, nothing was written", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spectral-fast",
+        description="Find the best calibration for your spectra, and predict with it.",
+    )
+    parser.add_argument("--version", action="version", version=f"spectral_fast {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+def _without_folders(argv: Iterable[str], paths: Iterable[Path]) -> Iterator[str]:
+    """Shorten the paths of a command line to their names, for those who get the report."""
+    for argument in argv:
+        option, equals, value = (
+            argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        )
+        name = Path(value).name if value and Path(value) in paths else ""
+        yield f"{option}{equals}{name or value}"

@@ -1,0 +1,147 @@
+"""Run a search, write its files, and say what it found."""
+
+import argparse
+import contextlib
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spectral_fast.cli._inputs import InputError, input_errors, plain_warnings, whole_number
+from spectral_fast.cli._outputs import OUTPUTS, RESULTS, staged, write_outputs
+
+if TYPE_CHECKING:
+    from spectral_fast.model_selection import SpectralSearchCV
+    from spectral_fast.tables import SpectralTable
+
+__all__ = ["OUTPUTS", "Subject", "add_jobs", "add_output", "calibrate"]
+
+_DASK_SECONDS = 10
+#: How the errors begin of candidates that an ended search did not come to.
+_NOT_REACHED = "not evaluated"
+
+
+class Subject(NamedTuple):
+    """What is calibrated."""
+
+    table: "SpectralTable"
+    target: str
+    unit: str
+    title: str
+    reading: str  # code that gives `spectra` and `target`
+
+
+def add_jobs(parser: Any) -> None:
+    """Add the number of processes to a parser."""
+    parser.add_argument(
+        "--jobs",
+        type=whole_number("from 1, or -1 for all cores", lambda number: number > 0 or number == -1),
+        metavar="N",
+        help="processes; -1: all cores (default: 1)",
+    )
+
+
+def add_output(parser: Any, out: str) -> None:
+    """Add the output folder to a parser."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(out),
+        metavar="DIR",
+        help=f"folder for {', '.join(OUTPUTS)} (default: {out})",
+    )
+
+
+def calibrate(arguments: argparse.Namespace, subject: Subject, **search_parameters: Any) -> int:
+    """Search, write the files and print the ranking; return the exit code."""
+    from sklearn.exceptions import FitFailedWarning
+
+    from spectral_fast.model_selection import SpectralSearchCV
+
+    search = SpectralSearchCV(
+        **search_parameters, n_jobs=arguments.jobs, progress=sys.stderr.isatty()
+    )
+    table = subject.table
+    # The folder comes first: a search of an hour should not end at one that cannot be.
+    with input_errors((OSError,)), staged(arguments.out) as folder:
+        with plain_warnings(), _search_errors(arguments), _cluster(arguments.dask):
+            # The ranking says how many candidates failed.
+            warnings.simplefilter("ignore", FitFailedWarning)
+            search.fit(table.spectra, table.target)
+        remark = write_outputs(folder, search, subject, arguments.public_command_line)
+        written = [name for name in OUTPUTS if (folder / name).exists()]
+    _print_findings(search, [arguments.out / name for name in written], remark)
+    if search.stopped_:
+        _print_ending(search, arguments)
+    return 130 if search.stopped_ == "interrupted" else 0
+
+
+@contextlib.contextmanager
+def _search_errors(arguments: argparse.Namespace) -> Iterator[None]:
+    """Turn the errors of a search into messages, and that of an early Ctrl-C back into it."""
+    try:
+        with input_errors((ValueError, OSError, ImportError)):
+            yield
+    except RuntimeError as error:  # ended before any candidate was finished
+        if "interrupted" not in str(error):
+            raise InputError(f"{error} {_how_to_go_on(arguments)}") from error
+        raise KeyboardInterrupt from error
+
+
+@contextlib.contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """Have joblib run on the Dask cluster at an address, if there is one."""
+    if address is None:
+        yield
+        return
+    import joblib
+
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise InputError(f'--dask needs {error.name}: pip install "spectral_fast[dask]"') from error
+    try:
+        client = Client(address, timeout=_DASK_SECONDS)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"--dask: no scheduler answers at {address}. Start one with 'dask scheduler', and "
+            "give the address that it prints."
+        ) from error
+    with client, joblib.parallel_config(backend="dask"):
+        yield
+
+
+def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) -> None:
+    from spectral_fast.report import ranking_text
+
+    results = search.results_
+    print(ranking_text(results))
+    missing = results[results["error"].notna()]
+    unreached = missing["error"].str.startswith(_NOT_REACHED)
+    if not unreached.all():
+        count = int((~unreached).sum())
+        print(f"{count} of {len(results)} candidates could not be fitted; see {RESULTS}.")
+    print()
+    for file in files:
+        print(file)
+    if remark:
+        print(remark)
+
+
+def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> None:
+    """Say how much an ended search has not done, and how to go on."""
+    errors = search.results_["error"]
+    unreached = int(errors.str.startswith(_NOT_REACHED, na=False).sum())
+    print(
+        f"\nspectral-fast: {search.stopped_}: {unreached} of {len(errors)} candidates were not "
+        f"tried; the files describe the others. {_how_to_go_on(arguments)}",
+        file=sys.stderr,
+    )
+
+
+def _how_to_go_on(arguments: argparse.Namespace) -> str:
+    if arguments.journal is None:
+        return "With --journal FILE a search can go on where it was ended."
+    resume = "" if arguments.resume else " --resume"
+    return f"To go on: {arguments.command_line}{resume}"
