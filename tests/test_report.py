@@ -1,4 +1,5 @@
 import base64
+import copy
 import re
 import sys
 import warnings
@@ -6,25 +7,33 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from sklearn.base import clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import PoissonRegressor, Ridge
+from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVR
 
 from spectral_fast.datasets import make_spectra
 from spectral_fast.model_selection import SpectralSearchCV
 from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
 from spectral_fast.report import (
-    _html,
     _plots,
+    _regression,
     _words,
+    calibration_domain,
+    distances,
     ranking_text,
+    rebuild_script,
     regression_vector,
     write_report,
 )
+from spectral_fast.report._outcome import Outcome
 
 MIXTURES = make_spectra(24, 20, random_state=0)
 X, Y = MIXTURES.data, MIXTURES.target[:, 0]
@@ -83,6 +92,8 @@ def test_models_that_are_not_linear_have_no_vector(model):
 
 BEST = {
     "preprocessing": "snv+sg1",
+    "selector": None,
+    "n_features": 20,
     "model": "pls",
     "params": {"n_components": 7},
     "n_components": 7,
@@ -94,15 +105,42 @@ BEST = {
 }
 
 
+def outcome(search, best, unit="%"):
+    return Outcome(search, best, Y, Y, "fat", unit)
+
+
 def test_headline():
-    assert _words.headline(BEST, "fat", "%") == (
+    assert _regression.headline(outcome(None, BEST)) == (
         "SNV + first derivative, PLS with 7 latent variables; RMSECV 0.52 % fat (±0.03), "
         "R² 0.998, RPD 24"
     )
     ridge = BEST | {"model": "ridge", "params": {"alpha": 1e-5}, "n_components": None}
-    assert _words.headline(ridge | {"preprocessing": "mine"}, "fat", "") == (
-        "mine, ridge regression with alpha 1e-05; RMSECV 0.52 (±0.03), R² 0.998, RPD 24"
+    chosen = ridge | {"preprocessing": "mine", "selector": "mcuve", "n_features": 1}
+    assert _regression.headline(outcome(None, chosen, unit="")) == (
+        "mine, 1 channel by MC-UVE, ridge regression with alpha 1e-05; RMSECV 0.52 (±0.03), "
+        "R² 0.998, RPD 24"
     )
+
+
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        ("raw", "raw spectra"),
+        ("sg2w19+snv", "second derivative over 19 channels + SNV"),
+        ("mine+sg0", "mine + smoothing"),
+    ],
+)
+def test_preprocessing_in_words(chain, expected):
+    assert _words.describe_preprocessing(chain) == expected
+
+
+@pytest.mark.parametrize(
+    ("selector", "n_features", "expected"),
+    [(None, 20, ""), ("vip", 5, "5 channels by VIP"), ("mine", pd.NA, "channels by mine")],
+)
+def test_selections_in_words(selector, n_features, expected):
+    row = BEST | {"selector": selector, "n_features": n_features}
+    assert _words.describe_selection(row) == expected
 
 
 @pytest.mark.parametrize(
@@ -204,6 +242,8 @@ RANKED = pd.DataFrame(
     {
         "rank": [1, 2, 3, 4],
         "preprocessing": ["snv+sg1+sg0+msc+sg2", "raw", "raw", "raw"],
+        "selector": pd.Series([None, None, None, None], dtype=object),
+        "n_features": 20,
         "model": ["random_forest", "svr", "svr", "pls"],
         "params": [
             {"max_features": 1 / 3},
@@ -215,6 +255,7 @@ RANKED = pd.DataFrame(
         "rmsecv": [0.51294, 0.513, 0.5131, np.nan],
         "r2": [0.998, 0.997, -12.5, np.nan],
         "rpd": [24.04, 23.0, 0.2, np.nan],
+        "error": pd.Series([None, None, None, "ValueError: no"], dtype=object),
     }
 )
 
@@ -248,6 +289,28 @@ def test_the_ranking_takes_no_more_room_than_it_needs():
     ]
 
 
+def test_the_ranking_shows_selected_channels():
+    selected = RANKED.assign(
+        selector=pd.Series([None, "vip", "spa", "cars"], dtype=object),
+        n_features=pd.array([20, 5, pd.NA, 3], dtype="Int64"),
+    )
+    text = ranking_text(selected)
+    assert max(map(len, text.splitlines())) <= 60
+    cells = [re.split(r"  +", line) for line in text.splitlines()]
+    assert cells[0] == ["", "preprocessing", "channels", "model", "RMSECV", "R2"]
+    assert [line[2] for line in cells if line[0]] == ["all", "vip 5", "spa"]
+
+
+def test_the_ranking_of_a_classification():
+    classes = RANKED.drop(columns=["rmsecv", "r2", "rpd"]).assign(
+        accuracy=[0.96, 0.9, 0.85, np.nan], balanced_accuracy=[0.95, 0.9, 0.8, np.nan]
+    )
+    assert ranking_text(classes.iloc[1:2]).splitlines() == [
+        "   preprocessing  model                   accuracy  balanced",
+        "2  raw            svr C=10, epsilon=0.01     0.900     0.900",
+    ]
+
+
 @pytest.fixture(scope="module")
 def pls_search():
     return searched({"pls": {"n_components": [1, 2, 3]}}, ("raw", "snv"))
@@ -268,7 +331,7 @@ def test_report_holds_everything_and_needs_nothing(pls_search, tmp_path):
     assert "% fat" in html
     assert "spectral-fast search &#39;my file.csv&#39;" in html
     assert "seed 0" in html
-    assert html.count("<tr>") == 1 + len(pls_search.results_)
+    assert html.count('<td class="number minor">') == 3 * len(pls_search.results_)
     assert figures(html)[:3] == [
         "Predicted against measured",
         "Errors against predictions",
@@ -317,7 +380,7 @@ def test_failed_candidates_are_listed_once_for_each_message(tmp_path):
 def test_a_large_search_shows_the_top_of_the_ranking(tmp_path):
     search = searched({"ridge": {"alpha": np.logspace(-6, 3, 30)}}, ["raw"])
     html = report(search, tmp_path)
-    assert html.count("<tr>") == 1 + 20
+    assert html.count('<td class="number minor">') == 3 * 20
     assert "The 20 best of 30 candidates." in html
     assert "results.csv" not in html
     html = report(search, tmp_path, command="spectral-fast search table.csv")
@@ -392,9 +455,172 @@ def test_a_search_that_is_not_fitted_is_refused(tmp_path):
         (0.0, "predictions are neither too high nor too low"),
     ],
 )
-def test_the_meaning_of_the_bias(bias, meaning):
-    words = dict(_html._quality(Y, Y, BEST | {"bias": bias}, 3, "fat", "%"))
+def test_the_meaning_of_the_bias(pls_search, bias, meaning):
+    words = dict(_regression.quality(outcome(pls_search, BEST | {"bias": bias})))
     assert words["Bias"] == f"On average, {meaning}."
+
+
+def test_the_optimism_of_the_best_of_many(pls_search):
+    words = dict(_regression.quality(outcome(pls_search, BEST)))
+    bias = pls_search.selection_bias_
+    assert f"too low by about {_words.number(bias, 2)} % fat" in words["Choice of the best"]
+    assert f"about {_words.number(0.5213 + bias, 2)} % fat" in words["Choice of the best"]
+    one = searched({"pls": {"n_components": [2]}}, ["raw"])
+    assert "Choice of the best" not in dict(_regression.quality(outcome(one, BEST)))
+
+
+def test_the_simplest_candidate_stands_next_to_the_best(tmp_path):
+    search = searched({"pls": {"n_components": range(1, 9)}}, ["raw"])
+    assert search.one_se_index_ == search.best_index_
+    assert "Simplest within one standard error" not in report(search, tmp_path)
+    search.one_se_index_ = int(search.results_.index[1])
+    count = search.results_["n_components"].iloc[1]
+    html = report(search, tmp_path)
+    assert f"Simplest within one standard error of it:</b> raw spectra, PLS with {count}" in html
+
+
+def test_a_nested_estimate(tmp_path):
+    search = searched({"pls": {"n_components": [1, 2, 3]}}, ["raw"], outer_cv=3)
+    html = report(search, tmp_path)
+    assert "RMSEP, nested" in html
+    assert f"<b>{_words.number(-search.outer_score_, 3)}</b>" in html
+
+
+def test_where_the_time_went(pls_search, tmp_path):
+    search = copy.copy(pls_search)
+    search.timing_ = {"PLS": 1.5, "orchestration": 2.5, "wall": 4.0}
+    rows = re.findall(
+        r'<td class="text">([^<]+)</td><td class="number">([\d.]+)</td><td class="number">(\d+) %',
+        report(search, tmp_path),
+    )
+    assert rows == [
+        ("orchestration", "2.50", "62"),
+        ("PLS", "1.50", "38"),
+        ("wall clock", "4.00", "100"),
+    ]
+
+
+@pytest.mark.parametrize("model", ["pls", "random_forest"])
+@pytest.mark.parametrize("chain", ["raw", "snv"])
+def test_selected_channels(tmp_path, model, chain):
+    search = searched([model], [chain], selectors=["vip"], n_features=[4], selector_scope="all")
+    html = report(search, tmp_path)
+    assert figures(html)[-1] == "Selected channels"
+    assert "the 4 of 20 channels that it uses" in html
+    assert "4 channels by VIP" in html
+    assert "figures are optimistic" in html
+    vector = regression_vector(search.best_estimator_, X)
+    if model == "pls":
+        assert np.count_nonzero(vector.coefficients) == 4
+        assert "The regression vector below" in html
+    else:
+        assert vector is None
+
+
+def test_a_search_that_ended_early(pls_search, tmp_path):
+    search = copy.copy(pls_search)
+    search.stopped_ = "time limit"
+    search.results_ = pls_search.results_.copy()
+    search.results_.loc[search.results_.index[-1], ["rmsecv", "error"]] = [
+        np.nan,
+        "not evaluated: time limit",
+    ]
+    html = report(search, tmp_path)
+    assert "The search ended early (time limit): 1 of 6 candidates were not tried." in html
+    assert "could not be fitted" not in html
+
+
+# --- classes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_the_report_of_a_classification(tmp_path, n_classes):
+    rng = np.random.default_rng(0)
+    classes = np.array([f"c{i % n_classes}" for i in range(42)])
+    spectra = rng.normal(size=(42, 12)) + np.eye(12)[np.arange(42) % n_classes] * 3
+    search = SpectralSearchCV(
+        {"pls": {"n_components": [1, 2, 3]}}, ["raw"], task="classification", cv=3, outer_cv=2
+    ).fit(spectra, classes)
+    html = report(search, tmp_path, X=spectra, y=classes, target_name="variety")
+    assert figures(html) == [
+        "Confusion matrix",
+        "Accuracy against the number of latent variables",
+        "Spectra as measured",
+    ]
+    assert f"c0 ({sum(classes == 'c0')}), c1" in html
+    assert "accuracy" in html
+    assert "Accuracy, nested" in html
+    assert "RMSECV" not in html
+
+
+# --- the domain -------------------------------------------------------------------------
+
+
+def test_the_limits_of_the_domain(pls_search):
+    domain = calibration_domain(pls_search, X, Y)
+    pipeline = pls_search.best_estimator_
+    assert domain["T2"] == pipeline[-1].hotelling_t2_limit(0.01)
+    held_out = np.concatenate(
+        [
+            clone(pipeline).fit(X[train], Y[train])[-1].q_residuals(X[test])
+            for train, test in KFold(3, shuffle=True, random_state=0).split(X)
+        ]
+    )
+    assert pls_search.best_params_["preprocessing"] == "raw"
+    mean, variance = held_out.mean(), held_out.var(ddof=1)
+    limit = variance / (2 * mean) * stats.chi2.isf(0.01, 2 * mean**2 / variance)
+    assert domain["Q"] == pytest.approx(limit)
+
+
+def test_distances_say_which_limit_is_passed(pls_search):
+    pipeline = pls_search.best_estimator_
+    found = distances(pipeline, X, {"T2": 0.0, "Q": np.inf})
+    np.testing.assert_array_equal(found["T2"], pipeline[-1].hotelling_t2(X))
+    np.testing.assert_array_equal(found["Q"], pipeline[-1].q_residuals(X))
+    assert set(found["outside"]) == {"T2"}
+    assert set(distances(pipeline, X, {"T2": 0.0, "Q": 0.0})["outside"]) == {"T2 Q"}
+    assert set(distances(pipeline, X, {"T2": np.inf, "Q": np.inf})["outside"]) == {""}
+
+
+def test_a_model_without_scores_has_no_domain():
+    assert calibration_domain(searched({"ridge": {"alpha": [1.0]}}, ["raw"]), X, Y) == {}
+
+
+def test_a_discriminant_analysis_has_a_domain():
+    classes = np.where(np.median(Y) < Y, "high", "low")
+    search = SpectralSearchCV(
+        {"pls": {"n_components": [2]}}, ["snv"], task="classification", cv=3
+    ).fit(X, classes)
+    domain = calibration_domain(search, X, classes)
+    assert domain.keys() == {"T2", "Q"}
+    assert len(distances(search.best_estimator_, X[:5], domain)) == 5
+
+
+# --- the script -------------------------------------------------------------------------
+
+
+def test_parameters_that_no_script_can_hold():
+    search = searched({"ridge": {"alpha": [1.0]}}, ["raw"])
+    search.best_estimator_ = make_pipeline(FunctionTransformer(np.log1p), Ridge())
+    with pytest.raises(TypeError, match=r"numbers, texts, lists or estimators; got <ufunc 'log1p'"):
+        rebuild_script(search, "")
+
+
+def test_every_kind_of_parameter_survives_the_script(tmp_path):
+    pipeline = make_pipeline(
+        SelectFromModel(Ridge(np.float64(0.5)), threshold=-np.inf, max_features=4),
+        make_pipeline(StandardScaler(), RandomForestRegressor(2, random_state=np.int64(3))),
+    )
+    search = searched({"ridge": {"alpha": [1.0]}}, ["raw"])
+    search.best_estimator_ = pipeline.fit(X, Y)
+    namespace = {"spectra": X, "target": Y, "__name__": "rebuild"}
+    exec(rebuild_script(search, ""), namespace)
+    np.testing.assert_array_equal(namespace["pipeline"].predict(X), pipeline.predict(X))
+
+
+def test_optimistic_figures_are_not_repeated():
+    search = searched(["pls"], ["raw"], selectors=["vip"], n_features=[4], selector_scope="all")
+    assert "cross_val_predict" not in rebuild_script(search, "")
 
 
 @pytest.mark.parametrize("module", ["matplotlib", "jinja2"])
@@ -415,4 +641,4 @@ def test_figures_are_reproducible_and_leave_matplotlib_alone():
 
 def test_more_curves_than_colours():
     curves = {f"chain {i}": (np.arange(1.0, 4), np.array([3.0, 2, 1]) + i) for i in range(9)}
-    assert "<svg" in _plots.rmsecv_curves(curves, (3, 1), "%")
+    assert "<svg" in _plots.curves(curves, (3, 1), "RMSECV (%)", is_log=True)
