@@ -6,6 +6,7 @@ import numpy as np
 from scipy.signal import savgol_filter
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.feature_selection import SelectFromModel
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -50,15 +51,23 @@ def by_importance(model, size):
 
 
 def search(
-    X, y, preprocessing, models, splits, selections=(("full", keep_all, (None,)),), *, whole=False
+    X,
+    y,
+    preprocessing,
+    models,
+    splits,
+    selections=(("full", keep_all, (None,)),),
+    *,
+    whole=False,
 ):
     """Return a dict for each candidate; one that raises has NaN.
 
     `preprocessing` holds steps by name, `models` (name, estimator, grid), `selections`
     (name, selector_of, sizes): `selector_of(model, size)` returns the step that selects for a
     candidate. With `whole` it does so on all samples, before they are split. `splits`
-    partitions the rows.
+    partitions the rows. A `y` of integers holds numbers of classes.
     """
+    figures = figures_of_values if y.dtype.kind == "f" else figures_of_classes
     candidates = []
     for chain, steps in preprocessing.items():
         for selection, selector_of, sizes in selections:
@@ -69,8 +78,12 @@ def search(
                             continue
                         last = clone(estimator).set_params(**setting)
                         selector = selector_of(clone(last), size)
-                        out_of_fold = predictions(X, y, steps, selector, last, splits, whole)
-                        press = ((out_of_fold - y) ** 2).sum(axis=0)
+                        try:
+                            fitted = fit(X, y, steps, selector, last, splits, whole)
+                        except ValueError:  # more components than channels, or no channels
+                            found = {}
+                        else:
+                            found = figures(X, y, splits, fitted)
                         candidates.append(
                             {
                                 "preprocessing": chain,
@@ -78,25 +91,48 @@ def search(
                                 "size": size,
                                 "model": model,
                                 "params": setting,
-                                "out_of_fold": out_of_fold,
-                                "rmsecv": np.sqrt(press / len(y)),
-                                "r2": 1 - press / ((y - y.mean(axis=0)) ** 2).sum(axis=0),
+                                **found,
                             }
                         )
     return candidates
 
 
-def predictions(X, y, steps, selector, model, splits, whole):
-    out_of_fold = np.full(y.shape, np.nan)
-    try:
-        if whole and selector != "passthrough":
-            fitted = make_pipeline(*map(clone, steps), clone(selector)).fit(X, y)
-            channels = fitted[-1].get_support(indices=True)
-            selector = FunctionTransformer(partial(np.take, indices=channels, axis=1))
-        for train, test in splits:
-            parts = [clone(step) for step in (*steps, selector) if step != "passthrough"]
-            pipeline = make_pipeline(*parts, clone(model)).fit(X[train], y[train])
-            out_of_fold[test] = pipeline.predict(X[test])
-    except ValueError:  # more components than channels or samples, no channels
-        out_of_fold[:] = np.nan
-    return out_of_fold
+def fit(X, y, steps, selector, model, splits, whole):
+    """Return a fitted Pipeline for each fold."""
+    if whole and selector != "passthrough":
+        channels = make_pipeline(*map(clone, steps), selector).fit(X, y)[-1].get_support(True)
+        selector = FunctionTransformer(partial(np.take, indices=channels, axis=1))
+    return [
+        make_pipeline(
+            *(clone(step) for step in (*steps, selector) if step != "passthrough"), clone(model)
+        ).fit(X[train], y[train])
+        for train, _ in splits
+    ]
+
+
+def figures_of_values(X, y, splits, fitted):
+    out_of_fold = held_out(X, splits, [pipeline.predict for pipeline in fitted])
+    press = ((out_of_fold - y) ** 2).sum(axis=0)
+    return {
+        "out_of_fold": out_of_fold,
+        "rmsecv": np.sqrt(press / len(y)),
+        "r2": 1 - press / ((y - y.mean(axis=0)) ** 2).sum(axis=0),
+    }
+
+
+def figures_of_classes(X, y, splits, fitted):
+    out_of_fold = held_out(X, splits, [pipeline.predict for pipeline in fitted])
+    found = {"out_of_fold": out_of_fold, "accuracy": accuracy_score(y, out_of_fold)}
+    found["balanced_accuracy"] = balanced_accuracy_score(y, out_of_fold)
+    if hasattr(fitted[0], "predict_proba"):
+        shares = held_out(X, splits, [pipeline.predict_proba for pipeline in fitted])
+        found["log_loss"] = log_loss(y, shares)
+        positive = shares[:, 1] if shares.shape[1] == 2 else shares
+        found["roc_auc"] = roc_auc_score(y, positive, multi_class="ovr")
+    return found
+
+
+def held_out(X, splits, methods):
+    rows = np.concatenate([test for _, test in splits])
+    answers = [method(X[test]) for method, (_, test) in zip(methods, splits, strict=True)]
+    return np.concatenate(answers)[np.argsort(rows)]
