@@ -92,6 +92,12 @@ METHODS = (
     Method("spectral_fast.feature_selection.SPA", "spa_chains", "spa.spa", "selection.md#spa"),
     Method("spectral_fast.feature_selection.UVESPA", None, "uve.uve_spa", "selection.md#uvespa"),
     Method(
+        "spectral_fast.feature_selection.ForClasses",
+        None,
+        "importance.for_classes",
+        "selection.md#forclasses",
+    ),
+    Method(
         "spectral_fast.feature_selection.TopChannels",
         None,
         "importance.top_channels",

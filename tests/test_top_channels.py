@@ -1,11 +1,11 @@
-"""TopChannels: as many channels as one asks for."""
+"""TopChannels and ForClasses: as many channels as one asks for, and for classes."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from spectral_fast.datasets import load_gasoline
-from spectral_fast.feature_selection import SPA, UVE, VIP, TopChannels
+from spectral_fast.feature_selection import SPA, UVE, VIP, ForClasses, TopChannels
 from tests.reference import importance as reference
 
 
@@ -47,3 +47,20 @@ def test_the_given_selector_stays_unfitted(gasoline):
 def test_bad_counts(gasoline, count):
     with pytest.raises(ValueError, match="n_features"):
         TopChannels(VIP(), count).fit(*gasoline)
+
+
+@pytest.mark.parametrize("limits", [[87], [86.5, 88]])
+def test_classes_are_coded_as_targets(gasoline, limits):
+    X, y = gasoline
+    classes = np.array(["low", "medium", "high"])[np.digitize(y, limits)]
+    expected = VIP(n_components=3).fit(X, reference.for_classes(classes))
+    found = ForClasses(VIP(n_components=3)).fit(X, classes)
+    assert_array_equal(found.support_, expected.support_)
+    assert_array_equal(found.subset(5), expected.subset(5))
+    assert found.classes_.tolist() == sorted(set(classes))
+
+
+def test_one_class_is_refused(gasoline):
+    X, y = gasoline
+    with pytest.raises(ValueError, match="two classes or more; got one class, 'a'"):
+        ForClasses().fit(X, ["a"] * len(y))

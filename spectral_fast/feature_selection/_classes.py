@@ -77,7 +77,7 @@ class ForClasses(ChannelSelector):
         self.classes_ = np.unique(column_or_1d(y))
         if len(self.classes_) < 2:
             raise ValueError(
-                f"`y` must have two classes or more; got one class, {self.classes_[0]!r}. "
+                f"`y` must have two classes or more; got one class, {self.classes_[:1].tolist()[0]!r}. "
                 "Add samples of another class."
             )
         coded = label_binarize(y, classes=self.classes_).astype(np.float64)

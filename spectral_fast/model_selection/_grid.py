@@ -197,7 +197,8 @@ def _smoother(name: str) -> Any:
         return lookup("preprocessing", name, PREPROCESSING)
     transformer, window = clone(PREPROCESSING[match[1]]), int(match[2])
     if window % 2 == 0 or window <= transformer.polyorder:
-        remedy = max(window + 1 - window % 2, transformer.polyorder + 2 - transformer.polyorder % 2)
+        least = max(window, transformer.polyorder + 1)
+        remedy = least + 1 - least % 2
         raise ValueError(
             "A window in `preprocessing` must be an odd number of channels above the polynomial's "
             f"order, {transformer.polyorder} for {match[1]}; got {name!r}. Use {match[1]}w{remedy}."
@@ -208,13 +209,13 @@ def _smoother(name: str) -> Any:
 def _named_steps(steps: list[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
     """Make the names distinct, from each other and from the last step, ``"model"``."""
     taken = {"model"}
-    named = []
+    distinct = []
     for name, step in steps:
         numbered = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
         unique = next(each for each in numbered if each not in taken)
         taken.add(unique)
-        named.append((unique, step))
-    return tuple(named)
+        distinct.append((unique, step))
+    return tuple(distinct)
 
 
 # --- selectors --------------------------------------------------------------------------

@@ -33,7 +33,7 @@ _QUICK_COMPONENTS = {"n_components": range(2, 9)}
 _QUICK_REGRESSION = {
     "pls": _QUICK_COMPONENTS,
     "ridge": {"alpha": [1e-6, 1e-4, 1e-2, 1.0, 100.0]},
-    "elasticnet": {"alpha": [1e-3, 1e-2, 1e-1], "l1_ratio": [0.1, 0.5, 0.9]},
+    "elasticnet": {"alpha": [0.1, 0.3, 1.0], "l1_ratio": [0.3, 0.5, 0.7]},
 }
 _QUICK_CLASSIFICATION = {
     "pls": _QUICK_COMPONENTS,
@@ -42,8 +42,9 @@ _QUICK_CLASSIFICATION = {
 }
 _STANDARD_TREES = {
     "random_forest": {"n_estimators": [50, 100], "max_features": ["sqrt"]},
-    "lightgbm": {"n_estimators": [50, 100, 200]},
+    "lightgbm": {"n_estimators": [50, 100]},
 }
+
 PRESETS: dict[str, Preset] = {
     "basic": Preset(
         ("raw", "snv", "sg1", "snv+sg1"),
@@ -67,7 +68,7 @@ PRESETS: dict[str, Preset] = {
             "classification": _QUICK_CLASSIFICATION | _STANDARD_TREES,
         },
         ("full", "importance", "vip", "spa", "uve_spa"),
-        (10, 20, 50, 200),
+        (10, 30, 100),
     ),
     "thorough": Preset(
         (*_QUICK_PREPROCESSING, "msc", "sg0"),

@@ -473,7 +473,7 @@ class SpectralSearchCV(BaseEstimator):
         self.classes_, y = np.unique(column_or_1d(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y must have two classes or more; all {len(y)} samples have {self.classes_[0]!r}. "
+                f"y must have two classes or more; all {len(y)} samples have {self.classes_[:1].tolist()[0]!r}. "
                 "Add samples of another class."
             )
         return spectra, y.astype(np.int64)

@@ -76,3 +76,10 @@ def top_channels(importances, count):
     """The numbers of the channels that matter most, of equal ones the lowest."""
     ranked = sorted(range(len(importances)), key=lambda j: (-importances[j], j))
     return sorted(ranked[:count])
+
+
+def for_classes(y):
+    """Classes as targets of 0 and 1: a column each, a single one for two classes."""
+    classes = sorted(set(y))
+    columns = [[1.0 if each == known else 0.0 for each in y] for known in classes]
+    return np.array(columns[1:] if len(classes) == 2 else columns).T

@@ -8,6 +8,7 @@ predict for the samples that are held out.
 from typing import Any
 
 from spectral_fast.model_selection.families._base import Family, Matrix, made, outputs
+from spectral_fast.model_selection.families._boosting import BoostingFamily
 from spectral_fast.model_selection.families._elastic_net import ElasticNetFamily
 from spectral_fast.model_selection.families._forest import ForestFamily
 from spectral_fast.model_selection.families._generic import GenericFamily
@@ -24,6 +25,7 @@ FAMILIES: tuple[Family, ...] = (
     ElasticNetFamily(),
     KernelFamily(),
     ForestFamily(),
+    BoostingFamily(),
     GenericFamily(),
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from spectral_fast.boosting import BoostedClassifier, BoostedRegressor
-from spectral_fast.model_selection.families._base import Matrix, made, outputs
+from spectral_fast.model_selection.families._base import Family, Matrix, made, outputs
 from spectral_fast.model_selection.families._boosting_libraries import library_of
 from spectral_fast.model_selection.families._generic import GenericFamily
 
@@ -30,7 +30,7 @@ _OF_TREES = frozenset(
 )
 
 
-class BoostingFamily:
+class BoostingFamily(Family):
     """XGBoost, LightGBM and CatBoost: the facade, and their own estimators.
 
     A booster of 200 rounds holds the one of 100, so candidates that differ only in the

@@ -38,7 +38,6 @@ class RidgeFamily(Family):
         parts = [_held_out(estimator, settings, alphas, matrix, group) for group in groups]
         return list(np.concatenate(parts, axis=1))
 
-
     def importances(self, estimator, settings, X, y):
         if X.dtype != np.float64 or estimator.solver != "auto" or y.ndim > 1:
             return super().importances(estimator, settings, X, y)
