@@ -13,6 +13,7 @@ _SUBMODULES = (
     "boosting",
     "cross_decomposition",
     "datasets",
+    "dropin",
     "feature_selection",
     "kernels",
     "model_selection",

@@ -17,8 +17,8 @@ LAYERS = (
     {"_folds", "_plotting", "_registry", "_validation", "datasets", "kernels"},
     {"preprocessing", "cross_decomposition", "boosting", "tables"},
     {"feature_selection"},
-    {"model_selection", "dropin", "persistence"},
-    {"report"},
+    {"model_selection", "persistence"},
+    {"dropin", "report"},
     {"cli"},
 )
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
