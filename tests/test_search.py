@@ -16,7 +16,7 @@ from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import FitFailedWarning, NotFittedError
-from sklearn.linear_model import Lasso, LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import (
     GridSearchCV,
@@ -35,10 +35,9 @@ from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.datasets import load_gasoline, load_tecator
 from spectral_fast.kernels import get_num_threads
 from spectral_fast.model_selection import SpectralSearchCV, _execution, families
-from spectral_fast.model_selection._grid import MODELS, expand_models, expand_preprocessing
 from spectral_fast.model_selection._results import HeldOut
 from spectral_fast.model_selection.families._pls import PLSFamily
-from spectral_fast.preprocessing import SNV, SavitzkyGolay
+from spectral_fast.preprocessing import SNV
 from tests.reference import search as reference
 
 COLUMNS = [
@@ -688,40 +687,6 @@ def test_channels_are_named_in_errors():
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        (
-            {"models": ["plz"]},
-            ValueError,
-            "pls, ridge, svr, random_forest; got 'plz'. Use one of these names or, in Python, ",
-        ),
-        ({"models": {"plz": {}}}, ValueError, "got 'plz'"),
-        ({"models": {"ridge": {"alfa": [1]}}}, ValueError, "Ridge; got 'alfa'. Use one of alpha, "),
-        ({"models": {"ridge": {"alpha": 1}}}, TypeError, r"\['ridge'\]\['alpha'\]` .* got 1\. Put"),
-        ({"models": {"ridge": {"solver": "svd"}}}, TypeError, r"\['solver'\]` .* got 'svd'\. Put"),
-        (
-            {"models": {"ridge": {"alpha": np.ones((2, 1))}}},
-            TypeError,
-            r"\['alpha'\]` must be a list",
-        ),
-        ({"models": {"ridge": {"alpha": []}}}, ValueError, r"\['alpha'\]` must hold at least one"),
-        (
-            {"models": {"pls": [1, 2]}},
-            TypeError,
-            r"\['pls'\]` must be a dict .* got \[1, 2\]\. Name",
-        ),
-        ({"models": {"pls": []}}, TypeError, r"\['pls'\]` must be a dict .* got \[\]\. Name"),
-        ({"models": {"pls": None}}, TypeError, r"\['pls'\]` must be a dict .* got None\. Name"),
-        ({"models": {"pls": SNV()}}, TypeError, "`fit` and `predict`; got SNV"),
-        ({"models": [{"alpha": [1]}]}, TypeError, "`fit` and `predict`; got {'alpha'"),
-        ({"models": [SNV()]}, TypeError, "`fit` and `predict`; got SNV"),
-        ({"models": [Ridge]}, TypeError, "`fit` and `predict`; got <class"),
-        ({"models": [Lasso(1), Lasso(2)]}, ValueError, "distinct names; got 'Lasso' twice"),
-        ({"models": []}, ValueError, "`models` must hold at least one"),
-        ({"models": 3}, TypeError, "`models` must hold names or estimators; got 3"),
-        ({"preprocessing": ["smv"]}, ValueError, r"sg1, sg2; got 'smv'.* such as snv\+sg1, or, in"),
-        ({"preprocessing": ["snv+"]}, ValueError, "got ''"),
-        ({"preprocessing": [Ridge()]}, TypeError, "`fit` and `transform`; got Ridge"),
-        ({"preprocessing": ["snv", "snv"]}, ValueError, "got 'snv' twice"),
-        ({"preprocessing": ()}, ValueError, "`preprocessing` must hold at least one"),
         ({"cv": 1}, ValueError, "'cv' parameter"),
         ({"error_score": 0.0}, ValueError, "'error_score' parameter"),
         ({"progress": "yes"}, ValueError, "'progress' parameter"),
@@ -730,85 +695,6 @@ def test_channels_are_named_in_errors():
 def test_bad_parameters(parameters, error, message):
     with pytest.raises(error, match=message):
         quick(**parameters).fit(*small())
-
-
-# ------------------------------------------------------------------ the grid language
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ("snv", [("snv", ["snv"])]),
-        (("raw", "snv + sg1"), [("raw", []), ("snv+sg1", ["snv", "sg1"])]),
-        (["raw+msc"], [("raw+msc", ["msc"])]),
-        (["sg1+sg1"], [("sg1+sg1", ["sg1", "sg1-2"])]),
-        (StandardScaler(), [("standardscaler", ["standardscaler"])]),
-        ([("scaled", StandardScaler())], [("scaled", ["standardscaler"])]),
-        ({"a": "snv", "b": PCA(2)}, [("a", ["snv"]), ("b", ["pca"])]),
-        (
-            [Pipeline([("model", SNV()), ("skipped", "passthrough"), ("pca", PCA(2))])],
-            [("model+skipped+pca", ["model-2", "pca"])],
-        ),
-    ],
-)
-def test_preprocessing_language(given, expected):
-    found = expand_preprocessing(given)
-    assert [(chain.name, [name for name, _ in chain.steps]) for chain in found] == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "deriv", "polyorder"), [("sg0", 0, 2), ("sg1", 1, 2), ("sg2", 2, 3)]
-)
-def test_savitzky_golay_names(name, deriv, polyorder):
-    [(_, step)] = expand_preprocessing(name)[0].steps
-    assert isinstance(step, SavitzkyGolay)
-    assert (step.window_length, step.polyorder, step.deriv) == (15, polyorder, deriv)
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ("ridge", [("ridge", 11)]),
-        (Lasso(), [("Lasso", 1)]),
-        ([("weak", Lasso(0.1)), Lasso(), "pls"], [("weak", 1), ("Lasso", 1), ("pls", 20)]),
-        ({"pls": {}}, [("pls", 1)]),
-        (
-            {"weak": Lasso(0.1), "penalised": "ridge", "pls": {"n_components": [1, 2]}},
-            [("weak", 1), ("penalised", 11), ("pls", 2)],
-        ),
-        ({"ridge": [{"alpha": [1, 2]}, {"solver": ["svd"]}]}, [("ridge", 3)]),
-        ({"pls": {"n_components": range(1, 4), "scale": [True, False]}}, [("pls", 6)]),
-    ],
-)
-def test_model_language(given, expected):
-    found = expand_models(given, max_components=50, random_state=0)
-    assert [(model.name, len(model.settings)) for model in found] == expected
-
-
-def test_named_pls_does_not_autoscale():
-    for models in (["pls"], {"pls": {"n_components": [1]}}):
-        [model] = expand_models(models, max_components=9, random_state=0)
-        assert model.estimator.scale is False
-
-
-def test_named_models_take_the_seed_of_the_search():
-    [model] = expand_models("random_forest", max_components=9, random_state=5)
-    assert model.estimator.random_state == 5
-    assert MODELS["random_forest"][0].random_state == 0
-
-
-def test_grid_values_become_python_numbers():
-    [model] = expand_models(
-        {"pls": {"n_components": np.arange(1, 3)}}, max_components=9, random_state=0
-    )
-    assert [type(setting["n_components"]) for setting in model.settings] == [int, int]
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_every_named_model_runs(name):
-    X, y = small()
-    search = SpectralSearchCV(name, "raw", cv=2).fit(X, y)
-    assert search.results_.error.isna().all()
 
 
 @pytest.mark.parametrize("cv", [None, LeaveOneOut(), KFold(3)])
