@@ -3,19 +3,21 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from spectral_fast._folds import Splits
 from spectral_fast.model_selection._costs import category, estimated_seconds
+from spectral_fast.model_selection._data import Data
 from spectral_fast.model_selection._execution import Done, Work, compile_kernels, described, run
+from spectral_fast.model_selection._figures import HeldOut, HeldOutClasses
 from spectral_fast.model_selection._grid import Chain
 from spectral_fast.model_selection._plan import Plan, Spec, is_stateless
 from spectral_fast.model_selection._records import Keys, from_record, to_record
+from spectral_fast.model_selection._results import Candidate
 from spectral_fast.model_selection._tasks import (
     EVERYTHING,
     Channels,
@@ -25,18 +27,13 @@ from spectral_fast.model_selection._tasks import (
     Shared,
 )
 
-__all__ = ["Data", "Run"]
+__all__ = ["Run"]
 
 Task = SelectTask | ModelTask
 
 
-class Data(NamedTuple):
-    """What the candidates are tried on."""
-
-    X: np.ndarray
-    y: np.ndarray
-    splits: Splits
-    n_classes: int  # 0 for a regression
+#: Candidates whose figures are computed together.
+_MANY = 500
 
 
 class Run:
@@ -124,7 +121,37 @@ class Run:
             np.concatenate([parts[each].held_out for each in sorted(parts)]), None, seconds
         )
 
-    def n_features(self, spec: Spec) -> int | None:
+    def candidates(self, held_out: HeldOut | HeldOutClasses) -> tuple[list[Candidate], np.ndarray]:
+        """Return all candidates in the order of the grid, and their out-of-fold predictions."""
+        candidates: list[Candidate] = []
+        out_of_fold = []
+        nothing = np.full(held_out.shape, np.nan)
+        for start in range(0, len(self._plan.specs), _MANY):
+            specs = self._plan.specs[start : start + _MANY]
+            outcomes = [self.outcome(spec) for spec in specs]
+            predictions = np.stack(
+                [nothing if each.held_out is None else each.held_out for each in outcomes]
+            )
+            out_of_fold.append(held_out.out_of_fold(predictions))
+            figures = held_out.figures(predictions)
+            for spec, outcome, figure in zip(specs, outcomes, figures, strict=True):
+                model = self._plan.models[spec.model]
+                candidates.append(
+                    Candidate(
+                        self._plan.chains[spec.chain],
+                        self._plan.selections[spec.selection],
+                        spec.size,
+                        self._n_features(spec),
+                        model,
+                        model.settings[spec.position],
+                        figure,
+                        outcome.seconds,
+                        outcome.error,
+                    )
+                )
+        return candidates, np.concatenate(out_of_fold)
+
+    def _n_features(self, spec: Spec) -> int | None:
         """Return the channels that a candidate uses, the mean where its folds' differ."""
         if spec.size is not None:
             return spec.size
@@ -142,18 +169,23 @@ class Run:
         return spent | {"orchestration": orchestration, "wall": wall}
 
     def _blocks(self) -> Iterator[dict[int, Shared]]:
-        """Yield the chains' spectra, as many at a time as the memory holds."""
+        """Yield the chains' spectra, as many at a time as the memory holds.
+
+        The next ones take the place of these, which the caller must not keep. A chain is
+        expected to take as much as the largest before it.
+        """
         block: dict[int, Shared] = {}
-        size = 0
+        size, largest = 0, self._data.X.nbytes
         for number, chain in enumerate(self._plan.chains):
-            start = time.perf_counter()
-            shared = self._shared(chain)
-            self._add_seconds("preprocessing", time.perf_counter() - start)
-            if block and size + shared.X.nbytes > self._memory:
+            if block and size + largest > self._memory:
                 yield block
-                block, size = {}, 0
-            block[number] = shared
-            size += shared.X.nbytes
+                block.clear()
+                size = 0
+            start = time.perf_counter()
+            block[number] = self._shared(chain)
+            self._add_seconds("preprocessing", time.perf_counter() - start)
+            size += block[number].X.nbytes
+            largest = max(largest, block[number].X.nbytes)
         yield block
 
     def _shared(self, chain: Chain) -> Shared:
