@@ -551,6 +551,7 @@ def test_the_report_of_a_classification(tmp_path, n_classes):
     assert "accuracy" in html
     assert "Accuracy, nested" in html
     assert "RMSECV" not in html
+    assert "PLS-DA" in html
 
 
 # --- the domain -------------------------------------------------------------------------

@@ -115,4 +115,4 @@ def figures(outcome: Outcome, quantity: str) -> list[Figure]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"

@@ -42,7 +42,7 @@ def curve_figure(results: pd.DataFrame, figure: tuple[str, str, str], unit: str)
         if first["selector"] is not None:
             label += f", {_words.selector_name(first['selector'])}"
         if several_models:
-            label += f", {_words.model_name(first['model'])}"
+            label += f", {_words.model_name(first)}"
         curves[label] = values.index.to_numpy(dtype=float), values.to_numpy()
     best = counted.iloc[0]
     return {

@@ -94,7 +94,7 @@ def residuals(predicted: np.ndarray, errors: np.ndarray, rmsecv: float, quantity
 def curves(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     best: tuple[float, float],
-    label: str,
+    figure_of_merit: str,
     *,
     is_log: bool,
 ) -> str:
@@ -107,7 +107,7 @@ def curves(
         are coloured and named, the others are drawn in grey.
     best : (float, float)
         Component count and figure of the best candidate among them.
-    label : str
+    figure_of_merit : str
         What the figure is, with its unit.
     is_log : bool
         Whether its axis is logarithmic.
@@ -146,7 +146,7 @@ def curves(
                 set_formatter(ScalarFormatter())
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("Latent variables")
-        axes.set_ylabel(label)
+        axes.set_ylabel(figure_of_merit)
         figure.legend(loc="outside lower left")  # names of chains may be long
     return svg.getvalue()
 
@@ -180,7 +180,11 @@ def spectra(
         else:
             top, bottom = figure.subplots(2, sharex=True, height_ratios=(2, 1))
             bottom.axhline(0, color=_GREY, linewidth=1)
-            bottom.plot(axis[order], coefficients[order], color=_RED, linewidth=1.3)
+            used = coefficients != 0
+            if used.all():
+                bottom.plot(axis[order], coefficients[order], color=_RED, linewidth=1.3)
+            else:  # a line would suggest values between the selected channels
+                bottom.vlines(axis[used], 0, coefficients[used], color=_RED, linewidth=1.3)
             bottom.set_ylabel("Regression vector")
         scale = Normalize(y.min(), y.max())
         colour_map = _colours(len(classes)) if classes else "viridis"
@@ -246,16 +250,22 @@ def channels(
     order = np.argsort(axis, kind="stable")
     with _figure(4.0) as (figure, svg):
         axes = figure.subplots()
-        for position in axis[support]:
-            axes.axvline(position, color=_RED, linewidth=0.6, alpha=0.3)
-        axes.plot(axis[order], mean_spectrum[order], color=_INK, linewidth=1.2, label="mean")
+        axes.plot(axis[order], mean_spectrum[order], color=_GREY, linewidth=1.2, label="mean")
         axes.plot(
             axis[support],
             mean_spectrum[support],
             "o",
             color=_RED,
-            markersize=4,
+            markersize=3.5,
             label="selected",
+        )
+        axes.plot(
+            axis[support],
+            np.full(np.count_nonzero(support), 0.02),
+            "|",
+            color=_RED,
+            markersize=9,
+            transform=axes.get_xaxis_transform(),
         )
         axes.margins(x=0.01)
         axes.set_xlabel(axis_label)

@@ -87,8 +87,8 @@ def ranked(results: pd.DataFrame, cells: Sequence[tuple[str, ...]]) -> list[dict
         {
             "rank": row["rank"],
             "preprocessing": _words.describe_preprocessing(row["preprocessing"]),
-            "channels": _words.describe_selection(row) or "all",
-            "model": _words.model_name(row["model"]),
+            "channels": _words.short_selection(row),
+            "model": _words.model_name(row),
             "settings": _words.settings(row),
             "figures": figures,
         }

@@ -24,6 +24,7 @@ __all__ = [
     "rounded_to_error",
     "selector_name",
     "settings",
+    "short_selection",
 ]
 
 #: A row of ``results_`` as a mapping from column to value.
@@ -40,7 +41,7 @@ _PREPROCESSING = {
     "sg2": "second derivative",
 }
 _SELECTORS = {
-    "importance": "importance in the model",
+    "importance": "importance",
     "vip": "VIP",
     "coef": "regression coefficients",
     "sr": "selectivity ratio",
@@ -66,6 +67,14 @@ _MODELS = {
     "xgboost": "XGBoost",
     "lightgbm": "LightGBM",
     "catboost": "CatBoost",
+}
+#: The names of models that are called otherwise where they tell classes apart.
+_CLASSIFIERS = {
+    "pls": "PLS-DA",
+    "ridge": "logistic regression",
+    "lasso": "logistic regression (lasso)",
+    "elasticnet": "logistic regression (elastic net)",
+    "svr": "support vector machine",
 }
 _WITH_WINDOW = re.compile(r"(sg\d)w(\d+)")
 
@@ -96,14 +105,25 @@ def describe_selection(row: Row) -> str:
     return f"{chosen} by {selector_name(row['selector'])}"
 
 
-def model_name(name: str) -> str:
-    """Spell out a model: ``"ridge"`` is ``"ridge regression"``."""
+def short_selection(row: Row) -> str:
+    """Return the selection of channels for a table cell: ``"20 by VIP"``, or ``"all"``."""
+    if row["selector"] is None:
+        return "all"
+    count: Any = row["n_features"]
+    return f"{'' if pd.isna(count) else f'{count} '}by {selector_name(row['selector'])}"
+
+
+def model_name(row: Row) -> str:
+    """Spell out the model of a candidate: ``"ridge"`` is ``"ridge regression"``."""
+    name = row["model"]
+    if "accuracy" in row and name in _CLASSIFIERS:
+        return _CLASSIFIERS[name]
     return _MODELS.get(name, name)
 
 
 def describe_model(row: Row) -> str:
     """Spell out the model of a row of ``results_``, with its settings."""
-    name = model_name(row["model"])
+    name = model_name(row)
     parts = []
     if has_components(row):
         count = int(row["n_components"])
@@ -142,7 +162,7 @@ def has_components(row: Row) -> bool:
 
 def _other_params(row: Row) -> list[tuple[str, str]]:
     return [
-        (key, f"{value:.4g}" if isinstance(value, float) else str(value))
+        (key, f"{value:.4g}".replace("e+0", "e") if isinstance(value, float) else str(value))
         for key, value in row["params"].items()
         if key != "n_components"
     ]
