@@ -35,7 +35,7 @@ from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.datasets import load_gasoline, load_tecator
 from spectral_fast.kernels import get_num_threads
 from spectral_fast.model_selection import SpectralSearchCV, _execution, families
-from spectral_fast.model_selection._results import HeldOut
+from spectral_fast.model_selection._figures import HeldOut
 from spectral_fast.model_selection.families._pls import PLSFamily
 from spectral_fast.preprocessing import SNV
 from tests.reference import search as reference
@@ -509,30 +509,30 @@ def test_figures_equal_their_formulas(pairs, n_folds):
     [found] = HeldOut(y, tests).figures(predictions[np.concatenate(tests)][None, :, None])
     errors = predictions - y
     rmsecv = np.sqrt((errors**2).mean())
-    assert_allclose(found.rmsecv, rmsecv, rtol=1e-10)
-    assert_allclose(found.r2, r2_score(y, predictions), rtol=1e-9, atol=1e-9)
-    assert_allclose(found.bias, errors.mean(), rtol=1e-9, atol=1e-9)
+    assert_allclose(found.values["rmsecv"], rmsecv, rtol=1e-10)
+    assert_allclose(found.values["r2"], r2_score(y, predictions), rtol=1e-9, atol=1e-9)
+    assert_allclose(found.values["bias"], errors.mean(), rtol=1e-9, atol=1e-9)
     if rmsecv > 0:
         se = (errors**2).std(ddof=1) / np.sqrt(len(y)) / (2 * rmsecv)
-        assert_allclose(found.rmsecv_se, se, rtol=1e-6, atol=1e-9 * rmsecv)
-        assert_allclose(found.rpd, y.std(ddof=1) / rmsecv, rtol=1e-9)
+        assert_allclose(found.values["rmsecv_se"], se, rtol=1e-6, atol=1e-9 * rmsecv)
+        assert_allclose(found.values["rpd"], y.std(ddof=1) / rmsecv, rtol=1e-9)
     fold_rmse = [np.sqrt((errors[test] ** 2).mean()) for test in tests]
-    assert_allclose(found.fold_rmse, fold_rmse, rtol=1e-9)
+    assert_allclose(-found.fold_scores, fold_rmse, rtol=1e-9)
+    assert (found.loss, found.se) == (found.values["rmsecv"], found.values["rmsecv_se"])
 
 
 def test_standard_error_is_that_of_repeated_experiments():
     rng = np.random.default_rng(0)
     y, tests = np.zeros(200), [np.arange(200)]
     drawn = HeldOut(y, tests).figures(rng.normal(size=(400, 200, 1)))
-    observed = np.std([each.rmsecv for each in drawn])
-    assert_allclose(np.mean([each.rmsecv_se for each in drawn]), observed, rtol=0.15)
+    observed = np.std([each.loss for each in drawn])
+    assert_allclose(np.mean([each.se for each in drawn]), observed, rtol=0.15)
 
 
 def test_perfect_predictions():
     y = np.arange(6.0)
     [found] = HeldOut(y, [np.arange(6)]).figures(y[None, :, None])
-    assert (found.rmsecv, found.rmsecv_se, found.r2, found.bias) == (0, 0, 1, 0)
-    assert found.rpd == np.inf
+    assert found.values == {"rmsecv": 0, "rmsecv_se": 0, "r2": 1, "rpd": np.inf, "bias": 0}
 
 
 def test_units_of_several_targets_do_not_matter():

@@ -76,8 +76,9 @@ class ForClasses(ChannelSelector):
         check_classification_targets(y)
         self.classes_ = np.unique(column_or_1d(y))
         if len(self.classes_) < 2:
+            [only] = self.classes_.tolist()
             raise ValueError(
-                f"`y` must have two classes or more; got one class, {self.classes_[:1].tolist()[0]!r}. "
+                f"`y` must have two classes or more; got one class, {only!r}. "
                 "Add samples of another class."
             )
         coded = label_binarize(y, classes=self.classes_).astype(np.float64)

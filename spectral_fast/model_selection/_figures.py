@@ -6,7 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-__all__ = ["CLASSIFICATION_SCORES", "REGRESSION_SCORES", "Figures", "HeldOut", "HeldOutClasses"]
+__all__ = [
+    "CLASSIFICATION_SCORES",
+    "REGRESSION_SCORES",
+    "Figures",
+    "HeldOut",
+    "HeldOutClasses",
+    "held_out_of",
+]
 
 #: What candidates can be ranked by.
 REGRESSION_SCORES = ("rmse", "mae")
@@ -118,8 +125,8 @@ class HeldOut:
                 loss, se = rmsecv, columns["rmsecv_se"]
                 of_folds = np.sqrt(self._fold_means(squares))
         return [
-            Figures(*each, dict(zip(columns, values, strict=True)), -folds)
-            for *each, values, folds in zip(
+            Figures(one, error, dict(zip(columns, values, strict=True)), -folds)
+            for one, error, values, folds in zip(
                 loss, se, zip(*columns.values(), strict=True), of_folds, strict=True
             )
         ]
@@ -209,7 +216,9 @@ class HeldOutClasses:
             [self._losses(self._scores(outputs, rows)) for rows in self._folds], axis=1
         )
         of_folds = -of_folds if self._scoring == "log_loss" else 1.0 - of_folds
-        errors = of_folds.std(axis=1, ddof=1) / np.sqrt(len(self._folds))
+        n_folds = len(self._folds)
+        spread = np.sqrt(((of_folds - of_folds.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
+        errors = spread / np.sqrt(n_folds * (n_folds - 1)) if n_folds > 1 else 0.0 * losses + np.nan
         table = zip(*columns.values(), strict=True)
         return [
             Figures(loss, error, dict(zip(columns, values, strict=True)), folds)
@@ -269,3 +278,20 @@ def _area(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
     ranks = rankdata(scores, axis=1, nan_policy="propagate")
     above = ranks[:, positive].sum(axis=1) - n_positive * (n_positive + 1) / 2
     return above / (n_positive * n_negative)
+
+
+def held_out_of(
+    y: np.ndarray, tests: Sequence[np.ndarray], n_classes: int, scoring: str | None
+) -> HeldOut | HeldOutClasses:
+    """Return the held-out rows of a cross-validation; without `scoring` the first one ranks."""
+    known = CLASSIFICATION_SCORES if n_classes else REGRESSION_SCORES
+    scoring = known[0] if scoring is None else scoring
+    if scoring not in known:
+        raise ValueError(
+            f"`scoring` must be among {', '.join(known)} for a "
+            f"{'classification' if n_classes else 'regression'}; got {scoring!r}. Use one of "
+            "these, or another `task`."
+        )
+    if n_classes:
+        return HeldOutClasses(y, tests, n_classes, scoring)
+    return HeldOut(y, tests, scoring)

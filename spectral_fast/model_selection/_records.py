@@ -28,6 +28,7 @@ class Keys:
 
     def __init__(self, plan: Plan):
         self._chains = [_hash([step for _, step in chain.steps]) for chain in plan.chains]
+        self._sizes = [each.sizes for each in plan.selections]
         self._selections = [_hash((each.by_importance, each.selector)) for each in plan.selections]
         self._models = [
             [_hash((model.estimator, setting)) for setting in model.settings]
@@ -39,7 +40,7 @@ class Keys:
         parts: list[Any] = [type(task).__name__, self._chains[task.chain]]
         parts += [self._selections[task.selection]]
         if isinstance(task, SelectTask):
-            parts += [task.fold]
+            parts += [task.fold, self._sizes[task.selection]]
         else:
             jobs = [
                 (job.size, [self._models[job.model][each] for each in job.positions])

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ class Candidate:
     @property
     def n_components(self) -> int | None:
         """The number of latent variables, where the model has such a parameter."""
-        return {**self.model.estimator.get_params(), **self.setting}.get("n_components")
+        count = {**self.model.estimator.get_params(), **self.setting}.get("n_components")
+        return count if isinstance(count, Integral) else None
 
 
 def rank(candidates: Sequence[Candidate]) -> np.ndarray:
@@ -83,7 +85,8 @@ def one_se(candidates: Sequence[Candidate]) -> int:
     variables, then the fewest channels, then the largest penalty, then the least loss.
     """
     best = candidates[rank(candidates)[0]]
-    limit = best.figures.loss + best.figures.se
+    # Where too few held-out samples or folds leave the error unknown, only equals are within it.
+    limit = best.figures.loss + np.nan_to_num(best.figures.se)
     kin = [
         (
             each.n_components or 0,
@@ -107,7 +110,10 @@ def selection_bias(candidates: Sequence[Candidate]) -> float:
     """
     of_folds = np.array([each.figures.fold_scores for each in candidates])
     best = of_folds[rank(candidates)[0]]
-    return float(np.nanmean(np.nanmax(of_folds, axis=0) - best))
+    known = np.isfinite(best)  # one class alone has no area under its curve
+    if not known.any():
+        return np.nan
+    return float(np.mean(np.nanmax(of_folds[:, known], axis=0) - best[known]))
 
 
 def pipeline_of(candidate: Candidate) -> Pipeline:

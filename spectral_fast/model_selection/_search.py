@@ -16,20 +16,16 @@ from sklearn.utils import (
     ClassifierTags,
     RegressorTags,
     _safe_indexing,
-    check_consistent_length,
-    column_or_1d,
 )
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from spectral_fast._folds import split
-from spectral_fast._validation import check_spectra
+from spectral_fast._folds import Splits, split
+from spectral_fast.model_selection._data import Data, check_data
 from spectral_fast.model_selection._figures import (
     CLASSIFICATION_SCORES,
     REGRESSION_SCORES,
-    HeldOut,
-    HeldOutClasses,
+    held_out_of,
 )
 from spectral_fast.model_selection._grid import expand_grid
 from spectral_fast.model_selection._journal import Journal
@@ -44,14 +40,11 @@ from spectral_fast.model_selection._results import (
     ranked_table,
     selection_bias,
 )
-from spectral_fast.model_selection._run import Data, Run
+from spectral_fast.model_selection._run import Run
 from spectral_fast.model_selection._summary import identity, summary
 from spectral_fast.model_selection.families import outputs
 
 __all__ = ["SpectralSearchCV"]
-
-#: Candidates whose figures are computed together.
-_MANY = 500
 
 #: MiB that preprocessed spectra may take at a time, by default.
 _MEMORY = 1024
@@ -334,7 +327,7 @@ class SpectralSearchCV(BaseEstimator):
         """
         start = time.monotonic()
         data, plan = self._prepare(X, y, groups)
-        held_out = self._held_out(data)
+        held_out = held_out_of(data.y, _tests(data.splits), data.n_classes, self.scoring)
         total = len(plan.specs) * plan.n_folds
         with (
             self._journal(plan, data) as journal,
@@ -353,7 +346,7 @@ class SpectralSearchCV(BaseEstimator):
             run.evaluate()
             if journal is not None and not run.stopped:
                 journal.finish()
-        candidates, self.oof_predictions_ = _candidates(plan, run, held_out)
+        candidates, self.oof_predictions_ = run.candidates(held_out)
         self._warn(run, candidates)
 
         best = rank(candidates)[0]
@@ -425,7 +418,7 @@ class SpectralSearchCV(BaseEstimator):
         return measure(y, self.predict(X))
 
     def _prepare(self, X, y, groups) -> tuple[Data, Plan]:
-        spectra, reference = self._validate(X, y)
+        spectra, reference = check_data(self, X, y)
         classifies = self.task == "classification"
         splits = split(
             self.cv, spectra, reference, groups, self.random_state, stratified=classifies
@@ -444,52 +437,6 @@ class SpectralSearchCV(BaseEstimator):
         )
         plan = Plan(*grid, splits, self.selector_scope == "all")
         return Data(spectra, reference, splits, n_classes), plan
-
-    def _validate(self, X, y):
-        """Return checked spectra and reference values, of a classification class numbers."""
-        classifies = self.task == "classification"
-        check_y = {"order": "C", "ensure_2d": False, "ensure_all_finite": False}
-        spectra, y = validate_data(
-            self,
-            X,
-            y,
-            validate_separately=(
-                {
-                    "dtype": (np.float64, np.float32),
-                    "order": "C",  # sums depend on the order, and workers get a copy in C's
-                    "ensure_all_finite": False,
-                    "ensure_min_samples": 2,
-                },
-                check_y | {"dtype": None if classifies else np.float64},
-            ),
-        )
-        check_consistent_length(spectra, y)
-        names = getattr(self, "feature_names_in_", None)
-        if not classifies:
-            check_spectra(spectra, y, channel_names=names)
-            return spectra, y
-        check_spectra(spectra, channel_names=names)
-        check_classification_targets(y)
-        self.classes_, y = np.unique(column_or_1d(y), return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"y must have two classes or more; all {len(y)} samples have {self.classes_[:1].tolist()[0]!r}. "
-                "Add samples of another class."
-            )
-        return spectra, y.astype(np.int64)
-
-    def _held_out(self, data: Data) -> HeldOut | HeldOutClasses:
-        known = CLASSIFICATION_SCORES if data.n_classes else REGRESSION_SCORES
-        scoring = known[0] if self.scoring is None else self.scoring
-        if scoring not in known:
-            raise ValueError(
-                f"`scoring` must be among {', '.join(known)} for `task={self.task!r}`; got "
-                f"{scoring!r}. Use one of these, or change the task."
-            )
-        tests = [test for _, test in data.splits]
-        if data.n_classes:
-            return HeldOutClasses(data.y, tests, data.n_classes, scoring)
-        return HeldOut(data.y, tests, scoring)
 
     def _journal(self, plan: Plan, data: Data) -> Any:
         """Return the journal, or a context that gives None."""
@@ -541,7 +488,7 @@ class SpectralSearchCV(BaseEstimator):
             search.fit(_safe_indexing(X, train), data.y[train], of_train)
             model = search.best_estimator_
             parts.append(outputs(model, _safe_indexing(X, test), data.n_classes))
-        outer = self._held_out(data._replace(splits=splits))
+        outer = held_out_of(data.y, _tests(splits), data.n_classes, self.scoring)
         predictions = np.concatenate(parts)
         self.outer_predictions_ = outer.out_of_fold(predictions[np.newaxis])[0]
         self.outer_score_ = outer.score(outer.loss(predictions))
@@ -559,34 +506,5 @@ class SpectralSearchCV(BaseEstimator):
         return tags
 
 
-def _candidates(
-    plan: Plan, run: Run, held_out: HeldOut | HeldOutClasses
-) -> tuple[list[Candidate], np.ndarray]:
-    """Return all candidates in the order of the grid, and their out-of-fold predictions."""
-    candidates: list[Candidate] = []
-    out_of_fold = []
-    for start in range(0, len(plan.specs), _MANY):
-        specs = plan.specs[start : start + _MANY]
-        outcomes = [run.outcome(spec) for spec in specs]
-        nothing = np.full(held_out.shape, np.nan)
-        predictions = np.stack(
-            [nothing if each.held_out is None else each.held_out for each in outcomes]
-        )
-        out_of_fold.append(held_out.out_of_fold(predictions))
-        figures = held_out.figures(predictions)
-        for spec, outcome, figure in zip(specs, outcomes, figures, strict=True):
-            model = plan.models[spec.model]
-            candidates.append(
-                Candidate(
-                    plan.chains[spec.chain],
-                    plan.selections[spec.selection],
-                    spec.size,
-                    run.n_features(spec),
-                    model,
-                    model.settings[spec.position],
-                    figure,
-                    outcome.seconds,
-                    outcome.error,
-                )
-            )
-    return candidates, np.concatenate(out_of_fold)
+def _tests(splits: Splits) -> list[np.ndarray]:
+    return [test for _, test in splits]

@@ -9,8 +9,8 @@ import numpy as np
 
 from spectral_fast import __version__
 from spectral_fast.model_selection._costs import estimated_seconds
+from spectral_fast.model_selection._data import Data
 from spectral_fast.model_selection._plan import Plan, is_stateless
-from spectral_fast.model_selection._run import Data
 from spectral_fast.model_selection._tasks import Shared
 
 __all__ = ["PlanSummary", "identity", "summary"]

@@ -1,5 +1,7 @@
 """Ridge regression: all penalties and folds from one decomposition."""
 
+from numbers import Real
+
 import numpy as np
 from scipy import linalg
 from sklearn.linear_model import Ridge
@@ -8,6 +10,9 @@ from spectral_fast.kernels import RidgePredictions, RidgeStatus, ridge_cross_val
 from spectral_fast.model_selection.families._base import Family, made
 
 __all__ = ["RidgeFamily"]
+
+#: Solvers of scikit-learn that end at the minimum; others stop on a tolerance, often far from it.
+_EXACT = ("auto", "svd", "cholesky")
 
 
 class RidgeFamily(Family):
@@ -19,15 +24,15 @@ class RidgeFamily(Family):
         if type(estimator) is not Ridge:
             return False
         params = estimator.get_params()
-        return params["fit_intercept"] and not params["positive"]
+        return params["fit_intercept"] and not params["positive"] and params["solver"] in _EXACT
 
     def batches(self, estimator, settings):
         served = [
             position
             for position, setting in enumerate(settings)
             if setting.keys() <= {"alpha", "copy_X", "max_iter", "random_state"}
-            and np.ndim(alpha := setting.get("alpha", estimator.alpha)) == 0
-            and alpha > 0
+            and isinstance(alpha := setting.get("alpha", estimator.alpha), Real)
+            and 0 < alpha < np.inf
         ]
         return [served] if served else []
 
