@@ -69,8 +69,10 @@ class TestProducts:
 
 class TestFoldCovariances:
     @pytest.mark.parametrize("kind", ["folds", "resamples"])
+    @pytest.mark.parametrize("least_work", [0.0, np.inf], ids=["threads", "no threads"])
     @shapes
-    def test_equals_twin(self, n, p, kind):
+    def test_equals_twin(self, n, p, least_work, kind, monkeypatch):
+        monkeypatch.setattr(_jit, "MIN_PARALLEL_WORK", least_work)
         X = rows(n, p)
         if kind == "folds":
             weights = 1.0 - np.eye(3)[np.arange(n) % 3].T

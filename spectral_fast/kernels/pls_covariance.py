@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from spectral_fast.kernels import _jit
 from spectral_fast.kernels._jit import get_num_threads, helper, kernel, one_blas_thread
 from spectral_fast.kernels.gram import covariance
 from spectral_fast.kernels.pls_folds import FoldFits
@@ -375,8 +376,10 @@ def fold_covariances(X, weights):
             part *= np.sqrt(left_out[fold, rows])[:, np.newaxis]
         np.matmul(part.T, part, out=covariances[fold])
 
+    # Starting threads takes as long as a small matrix.
+    pays = np.count_nonzero(left_out) * p * p / 2 >= _jit.MIN_PARALLEL_WORK
     with one_blas_thread(), ThreadPoolExecutor(get_num_threads()) as threads:
-        list(threads.map(multiply, range(n_folds)))
+        list((threads.map if pays else map)(multiply, range(n_folds)))
     if np.array_equal(left_out.sum(axis=0), base):
         whole = covariances.sum(axis=0)
     else:
