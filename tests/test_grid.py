@@ -252,14 +252,6 @@ def test_every_named_model_learns(name, task):
 
 
 @each_model
-@pytest.mark.filterwarnings("ignore:Warnings while cross-validating")
-def test_every_named_model_runs_in_a_search(name):
-    X, y = spectra()
-    search = SpectralSearchCV(name, "raw", cv=2).fit(X[:, :6], y)
-    assert search.results_.error.isna().all()
-
-
-@each_model
 @each_task
 @unconverged
 def test_importances_are_asked_of_those_who_have_them(name, task):
