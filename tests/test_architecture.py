@@ -251,6 +251,7 @@ def test_a_copy_of_the_kernels_is_no_link(tmp_path):
         ("spectral_fast", HEAVY),
         ("spectral_fast.cli", HEAVY),
         ("spectral_fast.datasets", {"numba", "matplotlib"}),
+        ("spectral_fast.model_selection", {"xgboost", "lightgbm", "catboost", "matplotlib"}),
     ],
 )
 def test_cheap_imports(module, unwanted):
