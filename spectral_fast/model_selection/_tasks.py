@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
@@ -122,9 +123,9 @@ def run_task(
 def one_thread() -> Iterator[None]:
     """Use one thread: the tasks are what runs in parallel.
 
-    Sums that a BLAS splits over threads would also make results depend on `n_jobs`.
+    Sums that a BLAS or a forest splits over threads would also make results depend on `n_jobs`.
     """
-    with threadpool_limits(limits=1), thread_limit(1):
+    with threadpool_limits(limits=1), thread_limit(1), joblib.parallel_config("sequential"):
         yield
 
 
