@@ -370,6 +370,19 @@ class TestChoiceOfPath:
         expected[:, np.concatenate(rows)] = reference.cross_val_predict(X, Y, weights, rows, 8)
         assert_allclose(rmse(found, Y), rmse(expected, Y), rtol=1e-9, atol=1e-15)
 
+    def test_hardly_any_noise(self):
+        """What is left of y is small, and its rounding must not bring in the mean spectrum."""
+        rng = np.random.default_rng(0)
+        centres = rng.uniform(0, 200, (6, 1))
+        bands = np.exp(-0.5 * ((np.arange(200) - centres) / 22) ** 2)
+        X = rng.uniform(size=(40, 6)) @ bands + 1e-7 * rng.normal(size=(40, 200))
+        y = X.sum(axis=1)
+        found = rmse(pls_cross_val_predict(X, y, 10, cv=5), y)
+        for count in (8, 9, 10):
+            model = SklearnPLSRegression(count, scale=False)
+            expected = cross_val_predict(model, X, y, cv=5)
+            assert_allclose(found[count - 1], rmse(expected[np.newaxis], y)[0], rtol=1e-6)
+
     def test_small_workspace_changes_nothing(self, monkeypatch):
         X, Y = smooth(40, 3000, 2)
         expected = pls_cross_val_predict(X, Y, 3, cv=LeaveOneOut(), scale=True)

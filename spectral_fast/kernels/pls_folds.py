@@ -161,7 +161,7 @@ class _Folds(NamedTuple):
     a: np.ndarray  # (F, 3, m) combinations of the targets
     z: np.ndarray  # (F, n) scratch
     predictions: np.ndarray  # (A, number of test rows, m)
-    dual: np.ndarray  # (F, m, n) X.T dual are the coefficients
+    dual: np.ndarray  # (F, m, n or 0) X.T dual are the coefficients
     n_found: np.ndarray  # (F,) components found
     noise: np.ndarray  # (F, A) rounding of a component's share of y, root mean square
 
@@ -232,8 +232,10 @@ def _advance(f, k, is_gram, max_iter, tol, folds):
         if wants_dual:
             _add(folds.dual[f, c], q, folds.R[f, k])
         _add(U[c], -q, t)
+        # Where little of y is left its rounding has a mean, which would bring in that of X.
+        mean = _dot(weights, U[c]) / folds.total[f]
         for i in range(n):
-            V[c, i] = weights[i] * U[c, i]
+            V[c, i] = weights[i] * (U[c, i] - mean)
     folds.noise[f, k] = floor / norm * np.sqrt(explained / folds.total[f])
     return 1
 
@@ -374,7 +376,7 @@ def _start(Y, weights, spread, test_rows, n_components, scale, dual):
         a=np.empty((n_folds, 3, m)),
         z=np.empty((n_folds, n)),
         predictions=np.empty((A, sum(map(len, test_rows)), m)),
-        dual=np.zeros((n_folds, m, n)),
+        dual=np.zeros((n_folds, m, n if dual else 0)),
         n_found=np.zeros(n_folds, dtype=np.int64),
         noise=np.zeros((n_folds, A)),
     )
@@ -387,7 +389,7 @@ class FoldFits(NamedTuple):
     #: that there are; the test rows fold by fold.
     predictions: np.ndarray
     #: (F, m, p) if they were found in terms of the channels, or (F, m, n), where
-    #: `pls_coefficients` makes them of, if asked for.
+    #: `pls_coefficients` makes them of, if asked for; else (F, m, 0).
     coefficients: np.ndarray
     #: (F,) components found before X or y was exhausted.
     n_found: np.ndarray
@@ -492,9 +494,7 @@ def _examples_variances():
     yield np.ones((3, 2)), np.ones((1, 3)), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))
 
 
-@kernel(
-    work=lambda X, weights, *rest: 4 * weights.shape[0] * X.size, examples=_examples_variances
-)
+@kernel(work=lambda X, weights, *rest: 4 * weights.shape[0] * X.size, examples=_examples_variances)
 def _variances(X, weights, workmean, workrounding, out):
     """Write each fold's variance of each channel, in two passes, and 1 where it is zero."""
     n, p = X.shape
