@@ -551,7 +551,9 @@ def test_a_search_that_is_interrupted_at_once_writes_nothing(
     interrupt(monkeypatch, 0.0)
     monkeypatch.setattr(Run, "outcome", lambda self, spec: Outcome(None, "not evaluated", 0.0))
     assert main(search(table_file, tmp_path / "out")) == 130
-    assert "interrupted, nothing was written" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "With --journal FILE a search can go on where it was ended." in printed
+    assert "interrupted, nothing was written" in printed
     assert files(tmp_path) == ["table.csv"]
 
 

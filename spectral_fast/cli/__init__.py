@@ -12,12 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from spectral_fast import __version__
-from spectral_fast.cli import _demo, _info, _journal, _predict, _search
+from spectral_fast.cli._demo import add_parser as add_demo
+from spectral_fast.cli._info import add_parser as add_info
 from spectral_fast.cli._inputs import InputError
+from spectral_fast.cli._journal import add_parser as add_journal
+from spectral_fast.cli._predict import add_parser as add_predict
+from spectral_fast.cli._search import add_parser as add_search
 
 __all__ = ["main"]
 
-_COMMANDS = (_search, _predict, _journal, _demo, _info)
+_COMMANDS = (add_search, add_predict, add_journal, add_demo, add_info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spectral_fast {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    for add in _COMMANDS:
+        add(commands)
     return parser
 
 

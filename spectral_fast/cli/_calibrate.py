@@ -86,6 +86,7 @@ def _search_errors(arguments: argparse.Namespace) -> Iterator[None]:
     except RuntimeError as error:  # ended before any candidate was finished
         if "interrupted" not in str(error):
             raise InputError(f"{error} {_how_to_go_on(arguments)}") from error
+        print(f"\n{_how_to_go_on(arguments)}", file=sys.stderr)
         raise KeyboardInterrupt from error
 
 

@@ -60,7 +60,8 @@ def _add_grid(group: argparse._ArgumentGroup) -> None:
         "--grid",
         choices=GRIDS,
         default="basic",
-        help="preset for what the options below leave open (default: basic)",
+        metavar="NAME",
+        help=f"preset for what the options below leave open: {', '.join(GRIDS)} (default: basic)",
     )
     group.add_argument(
         "--preprocessing",

@@ -9,7 +9,12 @@ from spectral_fast.report._outcome import Figure, Outcome
 __all__ = ["COLUMNS", "CURVE", "cells", "figures", "headline", "merit", "quality", "tiles"]
 
 #: Figures of the ranking; the minor ones have no room on a narrow screen.
-COLUMNS = (("Accuracy", ""), ("Balanced accuracy", ""), ("ROC AUC", "minor"), ("Log loss", "minor"))
+COLUMNS = (
+    ("Accuracy", ""),
+    ("Balanced accuracy", "minor"),
+    ("ROC AUC", "minor"),
+    ("Log loss", "minor"),
+)
 #: What is drawn over the number of latent variables, and what is best.
 CURVE = ("accuracy", "Accuracy", "max")
 

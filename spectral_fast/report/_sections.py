@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy
 import sklearn
+from sklearn.base import is_classifier
 
 import spectral_fast
 from spectral_fast.report import _words
@@ -139,6 +140,7 @@ def method(search: "SpectralSearchCV") -> list[tuple[str, str]]:
     folds = f"{search.n_splits_} folds"
     if search.cv is None or isinstance(search.cv, Integral):
         folds += f", samples shuffled with seed {search.random_state}"
+        folds += ", stratified by class" if is_classifier(search) else ""
     else:
         folds += f" by {type(search.cv).__name__}"
     versions = {
