@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import label_binarize
 
 from spectral_fast.datasets import load_gasoline
 from spectral_fast.feature_selection import SPA, UVE, VIP, ForClasses, TopChannels
@@ -64,3 +67,28 @@ def test_one_class_is_refused(gasoline):
     X, y = gasoline
     with pytest.raises(ValueError, match="two classes or more; got one class, 'a'"):
         ForClasses().fit(X, ["a"] * len(y))
+
+
+@pytest.mark.parametrize("n_features", [3, 4, 6])
+def test_subset_is_that_of_the_selector(gasoline, n_features):
+    X, y = gasoline
+    top = TopChannels(SPA((2, 6), starts=[0, 10, 20]), 4).fit(X, y)
+    assert_array_equal(top.subset(n_features), top.selector_.subset(n_features))
+    assert set(top.subset(4)) == set(top.get_support(indices=True))
+
+
+@pytest.mark.parametrize("selector", [TopChannels(), ForClasses()], ids=lambda s: type(s).__name__)
+def test_subset_needs_fit(selector):
+    with pytest.raises(NotFittedError):
+        selector.subset(2)
+
+
+@pytest.mark.parametrize("meta", [TopChannels, ForClasses])
+def test_groups_reach_the_selector(gasoline, meta):
+    X, y = gasoline
+    y = y > 87 if meta is ForClasses else y
+    groups = np.arange(60) // 3
+    selector = SPA((2, 10), starts=[0, 10, 20], cv=GroupKFold(4))
+    found = meta(selector).fit(X, y, groups=groups).selector_
+    targets = label_binarize(y, classes=[False, True])[:, 0] if meta is ForClasses else y
+    assert_array_equal(found.rmsecv_, selector.fit(X, targets, groups=groups).rmsecv_)

@@ -206,6 +206,16 @@ class TestBadInput:
         with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter of UVESPA"):
             UVESPA(**parameters).fit(*mixtures())
 
+    @pytest.mark.parametrize("starts", [21, [8, 99], [-1, 8], [8.0], [True, False], []], ids=str)
+    def test_starts_that_are_no_channels(self, starts):
+        with pytest.raises(ValueError, match="`starts` must be numbers of channels, from 0 to 20"):
+            UVESPA(2, starts=starts).fit(*mixtures())
+
+    @pytest.mark.parametrize("wanted", [("a", 3), (3, 2), (2,)], ids=str)
+    def test_ranges(self, wanted):
+        with pytest.raises(ValueError, match="where it is a tuple, must hold two integers"):
+            UVESPA(2, n_features_to_select=wanted).fit(*mixtures())
+
     def test_no_start_survives(self):
         with pytest.raises(ValueError, match=r"UVE does not eliminate; got \[0\]\. Use"):
             UVESPA(2, starts=[0]).fit(*mixtures())

@@ -8,7 +8,7 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._importance import VIP
@@ -52,7 +52,7 @@ class ForClasses(ChannelSelector):
         self.selector = selector
 
     @_fit_context(prefer_skip_nested_validation=False)  # the selector is the user's own
-    def fit(self, X, y):
+    def fit(self, X, y, groups=None):
         """Fit the selector to the coded classes.
 
         Parameters
@@ -61,6 +61,8 @@ class ForClasses(ChannelSelector):
             Spectra, one a row.
         y : array-like of shape (n_samples,)
             Classes.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to the selector, so that samples of a group stay together in its folds.
 
         Returns
         -------
@@ -83,7 +85,8 @@ class ForClasses(ChannelSelector):
             )
         coded = label_binarize(y, classes=self.classes_).astype(np.float64)
         selector = VIP() if self.selector is None else clone(self.selector)
-        self.selector_ = selector.fit(X, coded[:, 0] if coded.shape[1] == 1 else coded)
+        targets = coded[:, 0] if coded.shape[1] == 1 else coded
+        self.selector_ = selector.fit(X, targets, groups=groups)
         self._set(spectra, selector.support_, selector.scores_, selector.ranking_)
         return self
 
@@ -100,6 +103,7 @@ class ForClasses(ChannelSelector):
         channels : ndarray of shape (n_features,)
             Numbers of the channels, the best first.
         """
+        check_is_fitted(self)
         return self.selector_.subset(n_features)
 
     def __sklearn_tags__(self):

@@ -2,7 +2,7 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.stats import f as f_distribution
@@ -16,7 +16,7 @@ from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._scores import pooled_rmse, target_scales
 from spectral_fast.feature_selection._subsets import CrossValidatedPLS
 
-__all__ = ["SPA"]
+__all__ = ["SPA", "check_starts", "size_range"]
 
 _EPS = np.finfo(np.float64).eps
 
@@ -213,7 +213,7 @@ class SPA(ChannelSelector):
         splits = split(self.cv, X, Y, groups, self.random_state)
         check_partition(splits, len(X))
         least, most = self._range(splits)
-        starts = self._check_starts()
+        starts = check_starts(self.starts, X.shape[1])
 
         centred = _centred(X)
         chains, lengths = kernels.spa_chains(centred, kernels.covariance(centred), starts, most)
@@ -278,13 +278,7 @@ class SPA(ChannelSelector):
         wanted = self.n_features_to_select
         if wanted is None:
             return 1, max(1, min(p, smallest - 2, _MOST))
-        sizes = wanted if isinstance(wanted, tuple) else (wanted, wanted)
-        integers = all(isinstance(size, Integral) for size in sizes)
-        if not (len(sizes) == 2 and integers and 1 <= sizes[0] <= sizes[1]):
-            raise ValueError(
-                "`n_features_to_select`, where it is a tuple, must hold two integers from 1 up, "
-                f"the second not below the first; got {wanted}. Use (1, 20), say."
-            )
+        sizes = size_range(wanted)
         if sizes[1] > limit:
             raise ValueError(
                 f"`n_features_to_select` must be at most {limit}, as n_features={p} and the "
@@ -292,19 +286,6 @@ class SPA(ChannelSelector):
                 f"intercept takes; got {wanted}. Use {limit} or fewer, or add samples."
             )
         return sizes
-
-    def _check_starts(self) -> np.ndarray:
-        """Return the channels to start at, ascending."""
-        p = self.n_features_in_
-        if isinstance(self.starts, str):
-            return np.arange(p)
-        starts = np.unique(self.starts)
-        if not (starts.size and starts.dtype.kind in "iu" and 0 <= starts[0] <= starts[-1] < p):
-            raise ValueError(
-                f"`starts` must be numbers of channels, from 0 to {p - 1}; got {self.starts!r}. "
-                'Use "all", or at least one such number.'
-            )
-        return starts
 
     def _rmsecv(self, X, Y, splits, chains, sizes) -> np.ndarray:
         """Return the RMSECV of the first channels of each chain, (n_chains, n_sizes).
@@ -335,6 +316,31 @@ class SPA(ChannelSelector):
         rmsecv = self._rmsecv(X, Y, splits, channels[np.newaxis], np.arange(1, len(channels) + 1))
         ratio = f_distribution.ppf(1.0 - self.alpha, len(X), len(X))
         return int(_is_least(rmsecv[0], rmsecv.min() * np.sqrt(ratio), Y).argmax()) + 1
+
+
+def check_starts(starts: Any, p: int) -> np.ndarray:
+    """Return the channels to start at, ascending, of `p` channels."""
+    if isinstance(starts, str):
+        return np.arange(p)
+    channels = np.unique(starts)
+    if not (channels.size and channels.dtype.kind in "iu" and 0 <= channels[0] <= channels[-1] < p):
+        raise ValueError(
+            f"`starts` must be numbers of channels, from 0 to {p - 1}; got {starts!r}. "
+            'Use "all", or at least one such number.'
+        )
+    return channels
+
+
+def size_range(wanted: Any) -> tuple[int, int]:
+    """Return the least and the largest number of channels that are wanted."""
+    sizes = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+    integers = all(isinstance(size, Integral) for size in sizes)
+    if not (len(sizes) == 2 and integers and 1 <= sizes[0] <= sizes[1]):
+        raise ValueError(
+            "`n_features_to_select`, where it is a tuple, must hold two integers from 1 up, "
+            f"the second not below the first; got {wanted}. Use (1, 20), say."
+        )
+    return sizes
 
 
 def _centred(X: np.ndarray) -> np.ndarray:

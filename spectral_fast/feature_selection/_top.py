@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._importance import VIP
@@ -50,7 +50,7 @@ class TopChannels(ChannelSelector):
         self.n_features = n_features
 
     @_fit_context(prefer_skip_nested_validation=False)  # the selector is the user's own
-    def fit(self, X, y):
+    def fit(self, X, y, groups=None):
         """Fit the selector and take the channels.
 
         Parameters
@@ -59,6 +59,8 @@ class TopChannels(ChannelSelector):
             Spectra, one a row.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Reference values.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to the selector, so that samples of a group stay together in its folds.
 
         Returns
         -------
@@ -74,7 +76,29 @@ class TopChannels(ChannelSelector):
         spectra = validate_data(self, X, dtype=np.float64, order="C")
         self._check_count("n_features", self.n_features)
         selector = VIP() if self.selector is None else clone(self.selector)
-        self.selector_ = selector.fit(X, y)
+        self.selector_ = selector.fit(X, y, groups=groups)
         chosen = np.asarray(self.selector_.subset(self.n_features))
         self._set(spectra, chosen, self.selector_.scores_, self.selector_.ranking_)
         return self
+
+    def subset(self, n_features):
+        """Return the channels that the selector would take, were their number given.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of channels, from 1 to n_features_in_; one of the sizes that the selector
+            compared, where it has a subset of its own for each.
+
+        Returns
+        -------
+        channels : ndarray of shape (n_features,)
+            Numbers of the channels, as the selector orders them.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer channels, or the selector has no subset of this size.
+        """
+        check_is_fitted(self)
+        return self.selector_.subset(n_features)

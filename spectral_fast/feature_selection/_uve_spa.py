@@ -9,7 +9,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast.feature_selection._base import ChannelSelector
-from spectral_fast.feature_selection._spa import SPA
+from spectral_fast.feature_selection._spa import SPA, check_starts, size_range
 from spectral_fast.feature_selection._uve import UVE, nothing_selected
 
 __all__ = ["UVESPA"]
@@ -169,6 +169,7 @@ class UVESPA(ChannelSelector):
             `n_features_to_select` asks for.
         """
         spectra, _ = self._validate(X, y)
+        starts = check_starts(self.starts, spectra.shape[1])
         self.uve_ = UVE(
             self.n_components,
             cv=self.uve_cv,
@@ -188,7 +189,7 @@ class UVESPA(ChannelSelector):
         if survivors.size:
             spa = SPA(
                 self._cut(len(survivors)),
-                starts=self._surviving_starts(survivors),
+                starts=self._surviving_starts(starts, survivors),
                 cv=self.cv,
                 elimination=self.elimination,
                 alpha=self.alpha,
@@ -241,7 +242,7 @@ class UVESPA(ChannelSelector):
     def _cut(self, n_survivors: int) -> Any:
         """Return `n_features_to_select`, no larger than the number of survivors."""
         wanted = self.n_features_to_select
-        if wanted is None or np.max(wanted) <= n_survivors:
+        if wanted is None or size_range(wanted)[1] <= n_survivors:
             return wanted
         warnings.warn(
             f"UVE leaves {n_survivors} channels, fewer than `n_features_to_select`={wanted}: SPA "
@@ -251,14 +252,14 @@ class UVESPA(ChannelSelector):
         cut = np.minimum(wanted, n_survivors).tolist()
         return tuple(cut) if isinstance(wanted, tuple) else cut
 
-    def _surviving_starts(self, survivors: np.ndarray) -> Any:
+    def _surviving_starts(self, starts: np.ndarray, survivors: np.ndarray) -> Any:
         """Return the starts, counted among the survivors."""
         if isinstance(self.starts, str):
             return self.starts
-        starts = np.flatnonzero(np.isin(survivors, self.starts))
-        if not starts.size:
+        surviving = np.flatnonzero(np.isin(survivors, starts))
+        if not surviving.size:
             raise ValueError(
                 f"`starts` must hold a channel that UVE does not eliminate; got {self.starts!r}. "
                 f'Use "all", or channels such as {survivors[0]}.'
             )
-        return starts
+        return surviving
