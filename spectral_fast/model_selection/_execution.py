@@ -107,10 +107,14 @@ def _packed(chunk: list[Work]) -> tuple[Shared, list[tuple[Any, Channels | None]
 
 
 def _alone(work: Work) -> Done:
-    """Run one task in a worker of its own; two jobs are what makes joblib start one."""
+    """Run one task in a worker of its own, on this machine.
+
+    joblib would run it in this process if there were one job, or one worker left in a cluster.
+    """
     try:
-        parallel = Parallel(n_jobs=2)
-        [(_, [done])] = parallel([delayed(_run_chunk)(0, *_packed([work]), os.getpid())])
+        with joblib.parallel_config(backend="loky"):
+            parallel = Parallel(n_jobs=2)
+            [(_, [done])] = parallel([delayed(_run_chunk)(0, *_packed([work]), os.getpid())])
     except Exception as error:
         if type(error).__name__ not in _DEATHS:
             raise
