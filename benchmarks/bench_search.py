@@ -1,0 +1,323 @@
+"""Time whole searches beside plain loops that fit every candidate to every fold.
+
+Run ``python -m benchmarks.bench_search``, with ``--data FILE --target NAME`` on one's own
+spectra. The loops do what applications do: spectra are preprocessed once for each chain;
+channels are selected on all samples, for each model setting anew; and every candidate is
+cross-validated, its folds in parallel through joblib. They take minutes to hours, so they
+are run on a sample of the candidates, and each kind's time is multiplied. Held-out
+predictions of the sample are compared with ours before anything is counted.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold
+
+import spectral_fast
+from benchmarks import _timing
+from benchmarks.bench_selection import grow_chain
+from spectral_fast.datasets import load_tecator, make_spectra
+from spectral_fast.model_selection import SpectralSearchCV
+from spectral_fast.model_selection._grid import expand_grid
+from spectral_fast.model_selection._plan import Plan, Spec
+from spectral_fast.model_selection.families import made
+from spectral_fast.tables import read_table
+
+N_FOLDS = 5
+N_JOBS = 2
+#: Candidates of each kind that the loops are run on.
+SAMPLED = 4
+#: Largest difference of R², where a solver stops at a tolerance and elsewhere.
+TOLERANCES = {"elasticnet": 1e-3, "lasso": 1e-3}
+TOLERANCE = 1e-6
+
+BOOSTERS = {
+    name: {"n_estimators": [100, 200], "learning_rate": [0.05, 0.1], "max_depth": [3, 6]}
+    for name in ("xgboost", "lightgbm", "catboost")
+}
+
+
+class Table(NamedTuple):
+    """A grid, and the ratio that it is to reach."""
+
+    grid: dict[str, Any]
+    target: float
+
+
+TABLES = {
+    "quick": Table({"grid": "quick"}, 30),
+    "quick, SPA, UVE, UVE-SPA": Table(
+        {
+            "grid": "quick",
+            "selectors": ["full", "importance", "spa", "uve", "uve_spa"],
+            "n_features": [10, 20],
+        },
+        100,
+    ),
+    "trees": Table(
+        {
+            "grid": "basic",
+            "preprocessing": ["raw", "snv", "sg1w19", "snv+sg1w19"],
+            "models": {
+                "random_forest": {"n_estimators": [50, 100, 200], "max_features": ["sqrt"]},
+                "lightgbm": {"n_estimators": [50, 100, 200]},
+            },
+        },
+        6,
+    ),
+    "boosters": Table(
+        {"grid": "basic", "preprocessing": ["raw", "snv", "sg1w19"], "models": BOOSTERS}, 3
+    ),
+}
+
+
+class Sampled(NamedTuple):
+    """What the loops took on some candidates of one kind."""
+
+    seconds: float
+    n_candidates: int
+
+
+def calibration(arguments: argparse.Namespace) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the data sets: spectra and one target each."""
+    if arguments.data is not None:
+        table = read_table(arguments.data, target=arguments.target)
+        return {arguments.data.stem: (table.spectra, table.target)}
+    simulated = make_spectra(49, 2151, random_state=0)
+    X, content = load_tecator(return_X_y=True)
+    return {
+        "simulated 49 × 2151": (simulated.data, simulated.target[:, 0]),
+        "Tecator": (X, content[:, 1]),
+    }
+
+
+def plan_of(grid: dict[str, Any], X: np.ndarray, splits: list) -> Plan:
+    smallest = min(len(train) for train, _ in splits)
+    return Plan(*expand_grid(**grid, n_samples=smallest, n_channels=X.shape[1]), splits, True)
+
+
+def spa_by_loops(X: np.ndarray, y: np.ndarray, size: int, splits: list) -> np.ndarray:
+    """Return the channels of successive projections from every start, scored by regression."""
+    centred = X - X.mean(axis=0)
+    found: tuple[float, list[int]] = (np.inf, [])
+    for start in range(X.shape[1]):
+        chain = grow_chain(centred, start, size)
+        press = 0.0
+        for train, test in splits:
+            design = np.column_stack([np.ones(len(X)), X[:, chain]])
+            coefficients = np.linalg.lstsq(design[train], y[train], rcond=None)[0]
+            press += ((y[test] - design[test] @ coefficients) ** 2).sum()
+        found = min(found, (press, chain))
+    return np.array(found[1])
+
+
+def evaluate(spec: Spec, plan: Plan, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return held-out predictions of one candidate, and the seconds that the loops take.
+
+    Where the loops of a selector would take minutes, their time is that of a part of them
+    multiplied, and the channels are ours.
+    """
+    model = plan.models[spec.model]
+    selection = plan.selections[spec.selection]
+    estimator = made(model.estimator, model.settings[spec.position])
+    start = time.perf_counter()
+    extra = 0.0
+    if selection.by_importance:
+        fitted = clone(estimator).fit(X, y)
+        weights = fitted.coef_ if hasattr(fitted, "coef_") else fitted.feature_importances_
+        importances = np.abs(np.atleast_2d(weights)).sum(axis=0)
+        channels = np.sort(np.argsort(-importances, kind="stable")[: spec.size])
+    elif selection.is_full:
+        channels = np.arange(X.shape[1])
+    else:
+        channels = np.sort(clone(selection.selector).fit(X, y).subset(spec.size))
+        extra = seconds_of_selection(selection.name, spec.size, X, y) - (
+            time.perf_counter() - start
+        )
+    splits = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(X))
+    parts = joblib.Parallel(n_jobs=N_JOBS)(
+        joblib.delayed(fit_fold)(estimator, X[:, channels], y, *fold) for fold in splits
+    )
+    predictions = np.empty(len(y))
+    for (_, test), part in zip(splits, parts, strict=True):
+        predictions[test] = part
+    return predictions, time.perf_counter() - start + extra
+
+
+def fit_fold(
+    estimator: Any, X: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.ravel(clone(estimator).fit(X[train], y[train]).predict(X[test]))
+
+
+_selection_seconds: dict[tuple[str, int, int], float] = {}
+
+
+def seconds_of_selection(name: str, size: int, X: np.ndarray, y: np.ndarray) -> float:
+    """Return the seconds of a selector's loops: SPA's on 20 starts, the others as they are."""
+    key = (name, size, X.shape[1])
+    if key not in _selection_seconds:
+        seconds = 0.0
+        if name in ("spa", "uve_spa"):
+            splits = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(X))
+            part = X[:, :: max(1, X.shape[1] // 20)]
+            start = time.perf_counter()
+            spa_by_loops(part, y, min(size, part.shape[1]), splits)
+            # From every start, and each step through all channels.
+            seconds += (time.perf_counter() - start) * (X.shape[1] / part.shape[1]) ** 2
+        if name in ("uve", "uve_spa"):
+            seconds += seconds_of_uve(X, y)
+        _selection_seconds[key] = seconds
+    return _selection_seconds[key]
+
+
+def seconds_of_uve(X: np.ndarray, y: np.ndarray) -> float:
+    """Return the seconds of leave-one-out fits to the spectra beside as many noise channels."""
+    from sklearn.cross_decomposition import PLSRegression
+
+    noise = 1e-10 * np.random.default_rng(0).uniform(size=X.shape)
+    both = np.hstack([X, noise])
+    start = time.perf_counter()
+    for left_out in range(len(y)):
+        rows = np.delete(np.arange(len(y)), left_out)
+        PLSRegression(5, scale=False).fit(both[rows], y[rows])
+    return time.perf_counter() - start
+
+
+def kind_of(spec: Spec, plan: Plan) -> tuple:
+    """Return what makes candidates take a similar time."""
+    setting = plan.models[spec.model].settings[spec.position]
+    return (
+        plan.selections[spec.selection].name,
+        spec.size,
+        plan.models[spec.model].name,
+        setting.get("n_estimators"),
+        setting.get("max_depth"),
+    )
+
+
+def loops(
+    plan: Plan, X: np.ndarray, y: np.ndarray, ours: np.ndarray, sampled: int
+) -> Iterable[Sampled]:
+    """Yield the time of the loops on a sample of each kind of candidate, compared with `ours`."""
+    treated = [treat(chain, X) for chain in plan.chains]
+    kinds: dict[tuple, list[int]] = {}
+    for number, spec in enumerate(plan.specs):
+        kinds.setdefault(kind_of(spec, plan), []).append(number)
+    rng = np.random.default_rng(0)
+    variation = ((y - y.mean()) ** 2).sum()
+    for numbers in kinds.values():
+        seconds = 0.0
+        chosen = rng.permutation(numbers)[:sampled]
+        for number in chosen:
+            spec = plan.specs[number]
+            predictions, took = evaluate(spec, plan, treated[spec.chain], y)
+            seconds += took
+            press = ((predictions - y) ** 2).sum(), ((ours[number] - y) ** 2).sum()
+            if max(press) < 100 * variation:  # beyond, both follow rounding errors
+                name = plan.models[spec.model].name
+                atol = TOLERANCES.get(name, TOLERANCE) * max(1.0, press[0] / variation)
+                assert_allclose(press[1] / variation, press[0] / variation, rtol=0, atol=atol)
+        yield Sampled(seconds * len(numbers) / len(chosen), len(numbers))
+
+
+def treat(chain: Any, X: np.ndarray) -> np.ndarray:
+    for _, step in chain.steps:
+        X = clone(step).fit_transform(X)
+    return X
+
+
+def search(grid: dict[str, Any], n_jobs: int, scope: str) -> SpectralSearchCV:
+    return SpectralSearchCV(**grid, cv=N_FOLDS, n_jobs=n_jobs, selector_scope=scope)
+
+
+def seconds_of(call: SpectralSearchCV, X: np.ndarray, y: np.ndarray) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        call.fit(X, y)
+        return time.perf_counter() - start
+
+
+def bench(name: str, X: np.ndarray, y: np.ndarray, sampled: int) -> dict[str, Any]:
+    """Return one row: our times with one and two workers, and that of the loops."""
+    table = TABLES[name]
+    splits = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(X))
+    plan = plan_of(table.grid, X, splits)
+    both, alone = search(table.grid, N_JOBS, "all"), search(table.grid, 1, "all")
+    seconds_of(both, X, y)  # workers and kernels are ready then
+    ours = seconds_of(both, X, y)
+    one = seconds_of(alone, X, y)
+    honest = seconds_of(search(table.grid, N_JOBS, "fold"), X, y)
+    theirs = sum(each.seconds for each in loops(plan, X, y, both.oof_predictions_, sampled))
+    return {
+        "grid": name,
+        "candidates": len(plan.specs),
+        "spectral_fast": ours,
+        "one worker": one,
+        "selection in each fold": honest,
+        "orchestration": both.timing_["orchestration"] / both.timing_["wall"],
+        "loops": theirs,
+        "ratio": theirs / ours,
+        "target": table.target,
+    }
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    header = (
+        "| grid | candidates | spectral_fast, 2 workers | 1 worker | selection in each fold | "
+        "orchestration | loops | loops / spectral_fast | target |"
+    )
+    lines = [header, "|" + " --- |" * 9]
+    for row in rows:
+        lines.append(
+            f"| {row['grid']} | {row['candidates']} | {row['spectral_fast']:.1f} s | "
+            f"{row['one worker']:.1f} s | {row['selection in each fold']:.1f} s | "
+            f"{row['orchestration']:.0%} | {row['loops']:.0f} s | {row['ratio']:.0f} × | "
+            f"{row['target']} × |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_search", description=__doc__)
+    parser.add_argument("--data", type=Path, metavar="FILE", help="table of spectra")
+    parser.add_argument("--target", metavar="NAME", help="column to predict")
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument(
+        "--sampled", type=int, default=SAMPLED, help="candidates of a kind that the loops run on"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    arguments = parser.parse_args()
+    if (arguments.data is None) != (arguments.target is None):
+        parser.error("--data and --target belong together")
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    spectral_fast.warm_up()
+
+    results = {}
+    for title, (X, y) in calibration(arguments).items():
+        rows = []
+        for name in arguments.tables:
+            rows.append(bench(name, X, y, arguments.sampled))
+            print(f"done: {title}, {name}", flush=True)
+        results[title] = rows
+        print(f"\n### {title}, {N_FOLDS} folds\n\n{markdown(rows)}\n", flush=True)
+    described = _timing.environment()
+    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
+    if arguments.json is not None:
+        _timing.write_json(arguments.json, {"environment": described, "searches": results})
+
+
+if __name__ == "__main__":
+    main()
