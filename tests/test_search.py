@@ -834,3 +834,139 @@ def test_progress_shows_the_best_rmsecv(capsys):
     assert f"best RMSECV {-search.best_score_:.4g}" in capsys.readouterr().err
     quick().fit(X, y)
     assert capsys.readouterr().err == ""
+
+
+# ------------------------------------------------------------------ rare folds, scores and values
+
+
+def two_classes():
+    X, y = small()
+    return X, (y > np.median(y)).astype(int)
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "roc_auc"])
+@pytest.mark.parametrize(
+    "cv", [LeaveOneOut(), [(np.arange(0, 20, 2), np.arange(1, 20, 2))]], ids=["loo", "one fold"]
+)
+def test_folds_too_few_or_small_for_an_error_of_the_score(cv, scoring):
+    options = {"models": "ridge", "cv": cv, "task": "classification", "scoring": scoring}
+    search = quick(**options).fit(*two_classes())
+    assert np.isfinite(search.best_score_)
+    assert search.one_se_index_ in range(len(search.results_))
+
+
+def test_one_held_out_sample():
+    search = quick(cv=[(np.arange(19), [19])]).fit(*small())
+    assert search.one_se_index_ == search.best_index_
+
+
+def test_no_candidate_has_the_score():
+    search = quick(models="svr", task="classification", scoring="log_loss")
+    with pytest.raises(ValueError, match="No candidate has a score by `scoring='log_loss'`"):
+        search.fit(*two_classes())
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        {"pls": {"n_components": [2, "two"]}},
+        {"pls": {"n_components": [2, 2.5]}},
+        {"ridge": {"alpha": [1.0, None]}},
+        {"ridge": {"alpha": [1.0, "one"]}},
+    ],
+)
+def test_values_of_the_wrong_type_fail_alone(models):
+    with pytest.warns(FitFailedWarning, match="1 of 2 candidates"):
+        search = quick(models=models).fit(*small())
+    assert search.results_.sort_index().error.notna().tolist() == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore:Warnings while cross-validating")
+@pytest.mark.parametrize("solver", ["svd", "lsqr", "sag"])
+def test_ridge_by_solvers_that_stop_early(solver):
+    X, y = tecator()
+    splits = list(KFold(3).split(X))
+    ridge = Ridge(1e-3, solver=solver, max_iter=20, random_state=0)
+    search = quick(models=[ridge], cv=splits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search.fit(X, y)
+        expected = [ridge.fit(X[train], y[train]).predict(X[test]) for train, test in splits]
+    assert_allclose(search.oof_predictions_[0], np.concatenate(expected), rtol=1e-6)
+
+
+class Doubles(BaseEstimator):
+    """As a Pipeline takes it: without `fit_transform`."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return 2 * X
+
+
+def test_a_step_without_fit_transform():
+    X, y = small()
+    found = quick(preprocessing=[Doubles()]).fit(X, y)
+    assert_array_equal(found.oof_predictions_, quick().fit(2 * X, y).oof_predictions_)
+
+
+def test_a_plan_is_no_fit():
+    X, y = small()
+    search = quick()
+    search.plan(X, y)
+    with pytest.raises(NotFittedError):
+        search.predict(X)
+
+
+def test_resumes_with_other_numbers_of_channels(tmp_path):
+    X, y = small()
+    options = {"selectors": ["vip", "importance"], "journal": tmp_path / "journal.sqlite"}
+    quick(**options, n_features=[4, 6]).fit(X, y)
+    found = quick(**options, n_features=[4, 6, 9]).fit(X, y)
+    expected = quick(selectors=["vip", "importance"], n_features=[4, 6, 9]).fit(X, y)
+    assert_array_equal(found.oof_predictions_, expected.oof_predictions_)
+
+
+# ------------------------------------------------------------------ the end before the end
+
+
+class StopsAt:
+    """A callback that presses Ctrl-C, of which copies count on."""
+
+    count = 0
+
+    def __init__(self, last):
+        type(self).count = 0
+        self.last = last
+
+    def __call__(self, event):
+        StopsAt.count += 1
+        if StopsAt.count == self.last:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.parametrize("last", [1, 4])
+def test_ctrl_c_ends_the_outer_folds_too(last):
+    X, y = small()
+    search = quick(preprocessing=["raw", "snv"], outer_cv=3, callback=StopsAt(last)).fit(X, y)
+    assert StopsAt.count == last
+    assert search.stopped_ == "interrupted"
+    assert np.isnan(search.outer_score_)
+    assert np.isnan(search.outer_predictions_).all()
+    assert np.isfinite(search.predict(X)).all()
+
+
+def test_the_time_limit_holds_for_the_outer_folds(monkeypatch):
+    X, y = small()
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+
+    def wait(event):
+        now[0] += 20.0
+
+    search = quick(outer_cv=3, callback=wait, time_limit=10.0).fit(X, y)
+    assert search.stopped_ == "time limit"
+    assert now[0] == 20.0
+    assert search.results_.error.isna().all()

@@ -21,6 +21,7 @@ from spectral_fast.model_selection._tasks import (
     SelectTask,
     Shared,
     all_failed,
+    fit_transform,
     one_thread,
     run_task,
 )
@@ -170,7 +171,7 @@ def compile_kernels(shareds: Sequence[Shared]) -> None:
             for _, step in shared.steps:
                 if _is_own(step):
                     with contextlib.suppress(Exception):
-                        clone(step).fit_transform(X, y)
+                        fit_transform(step, X, y)
         for selection in shared.selections:
             if _is_own(selection.selector):
                 with contextlib.suppress(Exception):

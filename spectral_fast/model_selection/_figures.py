@@ -217,8 +217,9 @@ class HeldOutClasses:
         )
         of_folds = -of_folds if self._scoring == "log_loss" else 1.0 - of_folds
         n_folds = len(self._folds)
-        spread = np.sqrt(((of_folds - of_folds.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
-        errors = spread / np.sqrt(n_folds * (n_folds - 1)) if n_folds > 1 else 0.0 * losses + np.nan
+        errors = np.full(len(outputs), np.nan)
+        if n_folds > 1:
+            errors = of_folds.std(axis=1, ddof=1) / np.sqrt(n_folds)
         table = zip(*columns.values(), strict=True)
         return [
             Figures(loss, error, dict(zip(columns, values, strict=True)), folds)

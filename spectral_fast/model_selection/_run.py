@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from spectral_fast.model_selection._costs import category, estimated_seconds
@@ -25,6 +24,7 @@ from spectral_fast.model_selection._tasks import (
     Outcome,
     SelectTask,
     Shared,
+    fit_transform,
 )
 
 __all__ = ["Run"]
@@ -104,9 +104,13 @@ class Run:
                     self._evaluate(shareds)
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
-        if not self.stopped and time.monotonic() >= self._deadline:
+        if not self.stopped and not self._is_complete():
             self.stopped = "time limit"
         self.warnings += described(caught)
+
+    def _is_complete(self) -> bool:
+        folds = (sum(map(len, self._parts.get(spec, {}))) for spec in self._plan.specs)
+        return all(count == self._plan.n_folds for count in folds)
 
     def outcome(self, spec: Spec) -> Outcome:
         """Return what became of a candidate, over all folds."""
@@ -286,7 +290,7 @@ def _treat_once(
     steps = list(chain.steps)
     try:
         while steps and is_stateless(steps[0][1]):
-            treated = np.ascontiguousarray(clone(steps[0][1]).fit_transform(treated, y))
+            treated = np.ascontiguousarray(fit_transform(steps[0][1], treated, y))
             steps.pop(0)
     except Exception:
         return X, chain.steps  # the step fails again within the folds, where errors are recorded

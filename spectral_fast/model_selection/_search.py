@@ -159,7 +159,8 @@ class SpectralSearchCV(BaseEstimator):
         classification the position in `classes_` that is predicted most often. NaN
         where the sample was never held out or the candidate failed.
     outer_predictions_ : ndarray of shape (n_samples[, n_targets])
-        Predictions of the outer folds, where `outer_cv` is given.
+        Predictions of the outer folds, where `outer_cv` is given. NaN, as is their score,
+        if the search ended early.
     outer_score_ : float
         The score of these, as `best_score_`.
     classes_ : ndarray of shape (n_classes,)
@@ -326,6 +327,7 @@ class SpectralSearchCV(BaseEstimator):
             If fits warn in the folds: one warning that counts them and quotes the first.
         """
         start = time.monotonic()
+        deadline = start + (self.time_limit or np.inf)
         data, plan = self._prepare(X, y, groups)
         held_out = held_out_of(data.y, _tests(data.splits), data.n_classes, self.scoring)
         total = len(plan.specs) * plan.n_folds
@@ -339,7 +341,7 @@ class SpectralSearchCV(BaseEstimator):
                 n_jobs=self.n_jobs,
                 raises=self.error_score == "raise",
                 journal=journal,
-                deadline=start + (self.time_limit or np.inf),
+                deadline=deadline,
                 memory=2.0**20 * (self.memory_limit or _MEMORY),
                 watch=progress.update,
             )
@@ -347,6 +349,7 @@ class SpectralSearchCV(BaseEstimator):
             if journal is not None and not run.stopped:
                 journal.finish()
         candidates, self.oof_predictions_ = run.candidates(held_out)
+        self.stopped_ = run.stopped
         self._warn(run, candidates)
 
         best = rank(candidates)[0]
@@ -362,9 +365,8 @@ class SpectralSearchCV(BaseEstimator):
         self.optimistic_ = self.selector_scope == "all" and not all(
             selection.is_full for selection in plan.selections
         )
-        self.stopped_ = run.stopped
         if self.outer_cv is not None:
-            self._estimate_all(X, data, groups)
+            self._estimate_all(X, data, groups, deadline)
         self.timing_ = run.timing(time.monotonic() - start)
         return self
 
@@ -397,7 +399,7 @@ class SpectralSearchCV(BaseEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Predictions, in the target's unit.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "best_estimator_")  # `plan` sets attributes, too
         return self.best_estimator_.predict(X)
 
     def score(self, X, y):
@@ -466,6 +468,12 @@ class SpectralSearchCV(BaseEstimator):
                     "Give it more time, or a smaller grid."
                 )
             raise ValueError(f"All {len(errors)} candidates failed. The first: {errors[0]}")
+        if all(np.isnan(each.figures.loss) for each in candidates):
+            raise ValueError(
+                f"No candidate has a score by `scoring={self.scoring!r}`: its models give no "
+                "probabilities, or the held-out samples are all of one class. Use other models or "
+                "folds, or another score."
+            )
         if errors:
             warnings.warn(
                 f"{len(errors)} of {len(candidates)} candidates failed and rank last; "
@@ -474,18 +482,34 @@ class SpectralSearchCV(BaseEstimator):
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
 
-    def _estimate_all(self, X, data: Data, groups) -> None:
+    def _estimate_all(self, X, data: Data, groups, deadline: float) -> None:
         """Predict samples that the whole procedure, choices included, has not seen."""
         splits = split(
             self.outer_cv, data.X, data.y, groups, self.random_state, stratified=data.n_classes > 0
         )
+        self.outer_predictions_ = np.full(data.y.shape, np.nan)
+        self.outer_score_ = np.nan
         parts = []
         for number, (train, test) in enumerate(splits):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self.stopped_ = self.stopped_ or "time limit"
+            if self.stopped_:
+                return
             search = clone(self).set_params(outer_cv=None)
+            if self.time_limit is not None:
+                search.set_params(time_limit=left)
             if self.journal is not None:
                 search.set_params(journal=f"{fspath(self.journal)}.outer{number}")
             of_train = None if groups is None else np.asarray(groups)[train]
-            search.fit(_safe_indexing(X, train), data.y[train], of_train)
+            try:
+                search.fit(_safe_indexing(X, train), data.y[train], of_train)
+            except RuntimeError:
+                if not getattr(search, "stopped_", ""):
+                    raise
+            if search.stopped_:  # what was chosen among some candidates is not the procedure's
+                self.stopped_ = search.stopped_
+                return
             model = search.best_estimator_
             parts.append(outputs(model, _safe_indexing(X, test), data.n_classes))
         outer = held_out_of(data.y, _tests(splits), data.n_classes, self.scoring)

@@ -25,6 +25,7 @@ __all__ = [
     "SelectTask",
     "Shared",
     "all_failed",
+    "fit_transform",
     "one_thread",
     "run_task",
 ]
@@ -129,6 +130,17 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+def fit_transform(step: Any, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Fit a new copy of a step and return what it makes of the spectra, as a Pipeline does."""
+    return _fit_transform(clone(step), X, y)
+
+
+def _fit_transform(transformer: Any, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if hasattr(transformer, "fit_transform"):
+        return np.asarray(transformer.fit_transform(X, y))
+    return np.asarray(transformer.fit(X, y).transform(X))
+
+
 def _fold_spectra(fold: int, shared: Shared) -> np.ndarray:
     """Return the spectra after all steps, those with a state fitted to the training rows."""
     if not shared.steps:
@@ -136,13 +148,13 @@ def _fold_spectra(fold: int, shared: Shared) -> np.ndarray:
     X = shared.X
     if fold == EVERYTHING:
         for _, step in shared.steps:
-            X = np.asarray(clone(step).fit_transform(X, shared.y))
+            X = fit_transform(step, X, shared.y)
         return X
     train, test = shared.splits[fold]
     X_train, X_test = X[train], X[test]
     for _, step in shared.steps:
         transformer = clone(step)
-        X_train = np.asarray(transformer.fit_transform(X_train, shared.y[train]))
+        X_train = _fit_transform(transformer, X_train, shared.y[train])
         X_test = np.asarray(transformer.transform(X_test))
     X = np.zeros((len(X), X_train.shape[1]), dtype=X_train.dtype)
     X[train], X[test] = X_train, X_test
