@@ -53,6 +53,11 @@ class Candidate:
         return place | {f"model__{name}": value for name, value in self.setting.items()}
 
     @property
+    def kin(self) -> tuple[str, str, str]:
+        """What candidates have in common that differ in size and setting only."""
+        return self.chain.name, self.selection.name, self.model.name
+
+    @property
     def n_components(self) -> int | None:
         """The number of latent variables, where the model has such a parameter."""
         count = {**self.model.estimator.get_params(), **self.setting}.get("n_components")
@@ -78,15 +83,15 @@ def rank(candidates: Sequence[Candidate]) -> np.ndarray:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__))
 
 
-def one_se(candidates: Sequence[Candidate]) -> int:
+def one_se(candidates: Sequence[Candidate], best: int) -> int:
     """Return the simplest candidate within one standard error of the least loss.
 
     Among those with the winner's preprocessing, selector and model: the fewest latent
     variables, then the fewest channels, then the largest penalty, then the least loss.
     """
-    best = candidates[rank(candidates)[0]]
+    winner = candidates[best]
     # Where too few held-out samples or folds leave the error unknown, only equals are within it.
-    limit = best.figures.loss + np.nan_to_num(best.figures.se)
+    limit = winner.figures.loss + np.nan_to_num(winner.figures.se)
     kin = [
         (
             each.n_components or 0,
@@ -96,24 +101,22 @@ def one_se(candidates: Sequence[Candidate]) -> int:
             position,
         )
         for position, each in enumerate(candidates)
-        if each.figures.loss <= limit
-        and (each.chain, each.selection, each.model) == (best.chain, best.selection, best.model)
+        if each.figures.loss <= limit and each.kin == winner.kin
     ]
     return min(kin)[-1]
 
 
-def selection_bias(candidates: Sequence[Candidate]) -> float:
+def selection_bias(candidates: Sequence[Candidate], best: int) -> float:
     """Return by how much the score of the best of many candidates is too good, estimated.
 
     The mean over the folds of the best score of any candidate there less that of the best
     candidate: Tibshirani & Tibshirani 2009, Annals of Applied Statistics 3, 822-829, equation 2.1.
     """
     of_folds = np.array([each.figures.fold_scores for each in candidates])
-    best = of_folds[rank(candidates)[0]]
-    known = np.isfinite(best)  # one class alone has no area under its curve
+    known = np.isfinite(of_folds[best])  # one class alone has no area under its curve
     if not known.any():
         return np.nan
-    return float(np.mean(np.nanmax(of_folds[:, known], axis=0) - best[known]))
+    return float(np.mean(np.nanmax(of_folds[:, known], axis=0) - of_folds[best, known]))
 
 
 def pipeline_of(candidate: Candidate) -> Pipeline:
@@ -130,9 +133,8 @@ def pipeline_of(candidate: Candidate) -> Pipeline:
     return Pipeline([*steps, ("model", model)])
 
 
-def ranked_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
+def ranked_table(candidates: Sequence[Candidate], order: np.ndarray) -> pd.DataFrame:
     """Return a line for each candidate, best first; the index is its place in the grid."""
-    order = rank(candidates)
     ranked = [candidates[position] for position in order]
     figures = [each.figures for each in ranked]
     columns: dict[str, Any] = {
@@ -152,14 +154,14 @@ def ranked_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
     return pd.DataFrame(columns).set_index(pd.Index(order, name="candidate"))
 
 
-def cv_results(candidates: Sequence[Candidate]) -> dict[str, Any]:
+def cv_results(candidates: Sequence[Candidate], order: np.ndarray) -> dict[str, Any]:
     """Return the results under scikit-learn's keys, in the order of the grid."""
     n_folds = len(candidates[0].figures.fold_scores)
     seconds = np.array([each.seconds for each in candidates]) / n_folds
     scores = np.array([each.figures.fold_scores for each in candidates])
     params = [each.params for each in candidates]
     ranks = np.empty(len(candidates), dtype=np.int32)
-    ranks[rank(candidates)] = np.arange(1, len(candidates) + 1)
+    ranks[order] = np.arange(1, len(candidates) + 1)
     return {
         "mean_fit_time": seconds,
         **{f"param_{name}": _column(params, name) for name in _names(params)},

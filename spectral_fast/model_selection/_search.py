@@ -352,16 +352,17 @@ class SpectralSearchCV(BaseEstimator):
         self.stopped_ = run.stopped
         self._warn(run, candidates)
 
-        best = rank(candidates)[0]
+        order = rank(candidates)
+        best = int(order[0])
         self.n_splits_ = plan.n_folds
-        self.cv_results_ = cv_results(candidates)
-        self.results_ = ranked_table(candidates)
-        self.best_index_ = int(best)
+        self.cv_results_ = cv_results(candidates, order)
+        self.results_ = ranked_table(candidates, order)
+        self.best_index_ = best
         self.best_params_ = candidates[best].params
         self.best_score_ = held_out.score(candidates[best].figures.loss)
         self.best_estimator_ = pipeline_of(candidates[best]).fit(X, y)
-        self.one_se_index_ = one_se(candidates)
-        self.selection_bias_ = selection_bias(candidates)
+        self.one_se_index_ = one_se(candidates, best)
+        self.selection_bias_ = selection_bias(candidates, best)
         self.optimistic_ = self.selector_scope == "all" and not all(
             selection.is_full for selection in plan.selections
         )
