@@ -1,6 +1,7 @@
 """The search: every combination, one after another."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -150,6 +151,7 @@ def run_search(
         preprocessing_methods or DEFAULT_PREPROCESSING, window_sizes or [7, 19]
     )
     methods = [each for each in variable_selection_methods or () if each in METHODS]
+    methods = methods or ["importance"]
     total = len(configs) * sum(map(len, grids.values()))
     step, best = 0, None
 
@@ -180,15 +182,10 @@ def run_search(
                             "best_model": best,
                         }
                     )
-                subsets = [("full", None)]
-                if enable_variable_subsets:
-                    for method in methods or ["importance"]:
-                        importances = importances_by(
-                            method, model, name, spectra, labels, counts, folds, given
-                        )
-                        order = np.argsort(importances, kind="stable")
-                        subsets += [(f"top{k}_{method}", order[-k:][::-1]) for k in counts]
-                subsets += [(region["tag"], region["indices"]) for region in regions]
+                subsets = subsets_of(spectra, labels, model, name, methods, counts, folds, given)
+                subsets = itertools.chain(
+                    subsets, ((region["tag"], region["indices"]) for region in regions)
+                )
                 for tag, channels in subsets:
                     row = _run_single_config(
                         spectra,
@@ -264,6 +261,18 @@ def prepared(X, y, wavelengths, config, interference, least, most):
     if not inside.any():
         raise ValueError(f"Wavelength range {least}-{most} nm excludes all wavelengths.")
     return X[:, inside], wavelengths[inside]
+
+
+def subsets_of(X, y, model, name, methods, counts, folds, given):
+    """Yield the sets of channels: all of them, then those of each method and count."""
+    yield "full", None
+    if given["enable_variable_subsets"]:
+        for method in methods:
+            # After the run with all channels, which may have set parameters of the model.
+            importances = importances_by(method, model, name, X, y, counts, folds, given)
+            order = np.argsort(importances, kind="stable")
+            for k in counts:
+                yield f"top{k}_{method}", order[-k:][::-1]
 
 
 def importances_by(method, model, name, X, y, counts, folds, given):
