@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -60,8 +59,9 @@ class Candidate:
     @property
     def n_components(self) -> int | None:
         """The number of latent variables, where the model has such a parameter."""
-        count = {**self.model.estimator.get_params(), **self.setting}.get("n_components")
-        return count if isinstance(count, Integral) else None
+        default = getattr(self.model.estimator, "n_components", None)
+        count = self.setting.get("n_components", default)
+        return int(count) if isinstance(count, int | np.integer) else None
 
 
 def rank(candidates: Sequence[Candidate]) -> np.ndarray:

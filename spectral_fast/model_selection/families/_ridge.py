@@ -1,7 +1,5 @@
 """Ridge regression: all penalties and folds from one decomposition."""
 
-from numbers import Real
-
 import numpy as np
 from scipy import linalg
 from sklearn.linear_model import Ridge
@@ -31,7 +29,7 @@ class RidgeFamily(Family):
             position
             for position, setting in enumerate(settings)
             if setting.keys() <= {"alpha", "copy_X", "max_iter", "random_state"}
-            and isinstance(alpha := setting.get("alpha", estimator.alpha), Real)
+            and isinstance(alpha := setting.get("alpha", estimator.alpha), int | float | np.number)
             and 0 < alpha < np.inf
         ]
         return [served] if served else []
