@@ -5,7 +5,13 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
 from sklearn.utils import check_random_state
 
 __all__ = ["Splits", "check_partition", "random_training_sets", "split"]
@@ -25,7 +31,8 @@ def split(
     """Return the training and the held-out rows of each fold.
 
     `cv` is what scikit-learn takes, but that the folds of an int are shuffled by
-    `random_state`; `stratified` ones hold out an equal share of each class in `y`.
+    `random_state`; `stratified` ones hold out an equal share of each class in `y`. Where there
+    are `groups`, each is held out as a whole.
     """
     cv = 5 if cv is None else cv
     if isinstance(cv, Integral):
@@ -35,7 +42,10 @@ def split(
                 f"`cv` must be at most n_samples={len(X)} folds; got {cv}. "
                 f"Use {len(X)} or fewer, or add samples."
             )
-        kind = StratifiedKFold if stratified else KFold
+        if groups is None:
+            kind = StratifiedKFold if stratified else KFold
+        else:
+            kind = StratifiedGroupKFold if stratified else GroupKFold
         cv = kind(cv, shuffle=True, random_state=random_state)
     splits = [
         (_rows(train, len(X)), _rows(test, len(X)))

@@ -1,5 +1,7 @@
 """SpectralSearchCV: the numbers of plain loops over scikit-learn Pipelines, and its manners."""
 
+import multiprocessing
+import os
 import pickle
 import warnings
 
@@ -11,7 +13,13 @@ import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyRegressor
@@ -359,6 +367,25 @@ def test_a_failing_batch_is_tried_one_by_one(monkeypatch):
 # ------------------------------------------------------------------ preprocessing and folds
 
 
+class StoresRows(RegressorMixin, BaseEstimator):
+    """Keeps the rows that it is fitted to, and predicts."""
+
+    seen: list = []  # noqa: RUF012
+
+    def fit(self, X, y):
+        self.rows_ = X
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        self.seen.append((self.rows_, X))
+        return np.zeros(len(X))
+
+
+class StoresRowsOfClasses(ClassifierMixin, StoresRows):
+    pass
+
+
 class Recorder(TransformerMixin, BaseEstimator):
     seen: list = []  # noqa: RUF012
 
@@ -460,6 +487,21 @@ def test_groups_reach_the_splitter():
         quick(cv=GroupKFold(5)).fit(X, y, groups=groups).oof_predictions_,
         quick(cv=splits).fit(X, y).oof_predictions_,
     )
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_folds_of_an_int_keep_groups_together(task):
+    X, y = small()
+    y = y if task == "regression" else np.arange(20) % 2
+    groups = np.random.default_rng(0).permutation(np.arange(20) // 4)
+    model = StoresRows() if task == "regression" else StoresRowsOfClasses()
+    StoresRows.seen.clear()
+    quick(models=[model], task=task, outer_cv=3).fit(X, y, groups=groups)
+    row_of = {tuple(row): number for number, row in enumerate(X)}
+    assert len(StoresRows.seen) == 15  # folds, outer ones too
+    for train, test in StoresRows.seen:
+        of_train, of_test = ({groups[row_of[tuple(row)]] for row in part} for part in (train, test))
+        assert not of_train & of_test
 
 
 def test_repeats_count_each_time_and_their_predictions_are_averaged():
@@ -970,3 +1012,21 @@ def test_the_time_limit_holds_for_the_outer_folds(monkeypatch):
     assert search.stopped_ == "time limit"
     assert now[0] == 20.0
     assert search.results_.error.isna().all()
+
+
+# ------------------------------------------------------------------ what a journal keeps
+
+
+class DiesInWorkers(Ridge):
+    def fit(self, X, y):
+        if multiprocessing.current_process().name != "MainProcess":
+            os._exit(1)
+        return super().fit(X, y)
+
+
+def test_a_task_whose_worker_died_is_tried_again(tmp_path):
+    X, y = small()
+    options = {"models": [DiesInWorkers(), Ridge()], "journal": tmp_path / "journal.sqlite"}
+    with pytest.warns(FitFailedWarning, match="died twice"):
+        quick(**options, n_jobs=2).fit(X, y)
+    assert quick(**options, n_jobs=1).fit(X, y).results_.error.isna().all()

@@ -56,6 +56,7 @@ class Done(NamedTuple):
     seconds: float  # wall time in the worker
     preprocessing_seconds: float
     warnings: list[str]
+    has_died: bool = False  # its worker did: no result, and another machine may have one
 
 
 def run(work: Sequence[Work], n_jobs: int | None, deadline: float) -> Iterator[Done]:
@@ -120,7 +121,7 @@ def _alone(work: Work) -> Done:
         if type(error).__name__ not in _DEATHS:
             raise
         message = f"{type(error).__name__}: the worker process died twice; memory may be short"
-        return Done(work.task, all_failed(work.task, work.shared, message), 0.0, 0.0, [])
+        return Done(work.task, all_failed(work.task, work.shared, message), 0.0, 0.0, [], True)
     return done
 
 

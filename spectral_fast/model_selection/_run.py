@@ -251,7 +251,7 @@ class Run:
             for task in tasks
         ]
         for done in run(work, self._n_jobs, self._deadline):
-            if self._journal is not None:
+            if self._journal is not None and not done.has_died:
                 self._journal.save(keys[done.task], to_record(done))
             yield done
 

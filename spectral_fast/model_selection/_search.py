@@ -301,7 +301,7 @@ class SpectralSearchCV(BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Reference values, in the target's unit.
         groups : array-like of shape (n_samples,), default=None
-            Passed to the splitter, so that samples of a group stay together.
+            Passed to the splitter. Folds of an int keep the samples of a group together.
 
         Returns
         -------
