@@ -10,6 +10,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from sklearn.cross_decomposition import PLSRegression
+
 NAME = "spectral_predict"
 MODULES = (
     "imbalance",
@@ -22,6 +24,21 @@ MODULES = (
     "search",
     "variable_selection",
 )
+
+
+class ColumnPLS(PLSRegression):
+    """PLS with coefficients as before scikit-learn 1.3, which the application reads."""
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.coef_ = self.coef_.T
+        return self
+
+    def predict(self, X):
+        self.coef_ = self.coef_.T
+        predicted = super().predict(X)
+        self.coef_ = self.coef_.T
+        return predicted
 
 
 @contextmanager
