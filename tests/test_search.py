@@ -39,10 +39,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_info
 
 from spectral_fast import kernels
+from spectral_fast.boosting import BoostedRegressor
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.datasets import load_gasoline, load_tecator
+from spectral_fast.feature_selection import VIP
 from spectral_fast.kernels import get_num_threads
-from spectral_fast.model_selection import SpectralSearchCV, _execution, families
+from spectral_fast.model_selection import SpectralSearchCV, _execution, _records, families
 from spectral_fast.model_selection._figures import HeldOut
 from spectral_fast.model_selection.families._pls import PLSFamily
 from spectral_fast.preprocessing import SNV
@@ -950,7 +952,8 @@ class Doubles(BaseEstimator):
 def test_a_step_without_fit_transform():
     X, y = small()
     found = quick(preprocessing=[Doubles()]).fit(X, y)
-    assert_array_equal(found.oof_predictions_, quick().fit(2 * X, y).oof_predictions_)
+    expected = quick().fit(2 * X, y).oof_predictions_
+    assert_allclose(found.oof_predictions_, expected, rtol=1e-9)  # fold by fold, or all at once
 
 
 def test_a_plan_is_no_fit():
@@ -1030,3 +1033,58 @@ def test_a_task_whose_worker_died_is_tried_again(tmp_path):
     with pytest.warns(FitFailedWarning, match="died twice"):
         quick(**options, n_jobs=2).fit(X, y)
     assert quick(**options, n_jobs=1).fit(X, y).results_.error.isna().all()
+
+
+def test_groups_reach_the_selectors():
+    X, y = small(40, 16)
+    groups = np.repeat(np.arange(20), 2)
+    selector = VIP(n_components=2, n_features_to_select="cv", cv=GroupKFold(4))
+    search = quick(selectors=[selector], n_features="auto").fit(X, y, groups)
+    assert search.results_.error.isna().all()
+    assert "selector" in search.best_estimator_.named_steps
+
+
+def test_single_precision_is_promoted():
+    X, y = tall()
+    single, double = X.astype(np.float32), X.astype(np.float32).astype(np.float64)
+    parameters = {"models": {"ridge": {"alpha": [1e-6]}}, "preprocessing": "raw"}
+    found = SpectralSearchCV(**parameters).fit(single, y)
+    expected = SpectralSearchCV(**parameters).fit(double, y)
+    assert_array_equal(found.oof_predictions_, expected.oof_predictions_)
+    coef = expected.best_estimator_[-1].coef_
+    assert_array_equal(found.best_estimator_[-1].coef_, coef)
+    frame = pd.DataFrame(single, columns=[f"{k}" for k in range(X.shape[1])])
+    of_frame = SpectralSearchCV(**parameters).fit(frame, y).best_estimator_[-1].coef_
+    assert_allclose(of_frame, coef, rtol=1e-9)  # a frame's columns lie one after another
+
+
+def test_what_a_classifier_decides_by_ranks_it():
+    X, y = small(40, 16)
+    classes = np.where(y > np.median(y), "high", "low")
+    search = quick(models="svr", task="classification", scoring="roc_auc").fit(X, classes)
+    assert search.results_.roc_auc.notna().all()
+    assert search.results_.log_loss.isna().all()
+
+
+def test_optimism_is_not_estimated_from_single_samples():
+    X, y = small()
+    assert np.isnan(quick(cv=LeaveOneOut()).fit(X, y).selection_bias_)
+    assert quick(cv=4).fit(X, y).selection_bias_ >= 0
+
+
+def test_splits_cannot_be_those_of_the_outer_folds_too():
+    X, y = small()
+    with pytest.raises(ValueError, match="`cv` must be an int or a splitter where `outer_cv`"):
+        quick(cv=list(KFold(4).split(X)), outer_cv=3).fit(X, y)
+
+
+def test_time_of_outer_searches():
+    timing = quick(outer_cv=3).fit(*small()).timing_
+    assert timing["outer searches"] > timing["orchestration"] > 0
+    assert sum(timing.values()) == pytest.approx(2 * timing["wall"], rel=0.01)
+
+
+def test_versions_of_named_packages_are_part_of_the_keys():
+    named = _records._versions((BoostedRegressor("lightgbm"), Ridge()))
+    assert {"lightgbm", "scikit-learn"} <= set(named)
+    assert "xgboost-cpu" not in named

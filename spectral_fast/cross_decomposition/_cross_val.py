@@ -14,6 +14,7 @@ from spectral_fast._folds import Splits, check_partition, split
 from spectral_fast._validation import check_finite, needs_no_conversion
 
 __all__ = [
+    "central_spectrum",
     "fit_resamples",
     "pls_cross_val_predict",
     "pls_resample_coef",
@@ -346,7 +347,7 @@ class _Problem:
         self.wants_coef = wants_coef
         self.workspace = workspace
         self.base = self.weights.max(axis=0)
-        self.X = X - _centre(X, self.base)
+        self.X = X - central_spectrum(X, self.base)
         self.K = K
 
     def solve(self):
@@ -480,7 +481,7 @@ class _Problem:
         return relative[:_MANY].max(), relative.max()
 
 
-def _centre(X, used):
+def central_spectrum(X: np.ndarray, used: np.ndarray) -> np.ndarray:
     """Return the most central of a few samples of those that are `used`.
 
     What is subtracted from X changes no model, but its rounding. A mean would follow

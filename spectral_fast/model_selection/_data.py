@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from spectral_fast._folds import Splits
 from spectral_fast._validation import check_spectra
 
-__all__ = ["Data", "check_data"]
+__all__ = ["Data", "check_data", "in_double"]
 
 
 class Data(NamedTuple):
@@ -20,6 +20,7 @@ class Data(NamedTuple):
     y: np.ndarray  # of a classification the number of each sample's class
     splits: Splits
     n_classes: int  # 0 for a regression
+    groups: np.ndarray | None = None
 
 
 def check_data(search: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +35,7 @@ def check_data(search: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         y,
         validate_separately=(
             {
-                "dtype": (np.float64, np.float32),
+                "dtype": np.float64,
                 "order": "C",  # sums depend on the order, and workers get a copy in C's
                 "ensure_all_finite": False,
                 "ensure_min_samples": 2,
@@ -62,3 +63,8 @@ def check_data(search: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
             "Add samples of another class."
         )
     return spectra, numbers.astype(np.int64)
+
+
+def in_double(X: Any) -> Any:
+    """Return spectra in the precision that candidates are tried in; a data frame stays one."""
+    return X.astype(np.float64) if hasattr(X, "astype") else np.asarray(X, dtype=np.float64)

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from spectral_fast.model_selection._dask import deaths_are_told
 from spectral_fast.model_selection._tasks import (
     Channels,
     ModelTask,
@@ -69,9 +70,10 @@ def run(work: Sequence[Work], n_jobs: int | None, deadline: float) -> Iterator[D
     chunks = dict(enumerate(_chunks(work)))
     while chunks:
         try:
-            for number, done in _parallel(chunks, n_jobs, deadline):
-                del chunks[number]
-                yield from done
+            with deaths_are_told():
+                for number, done in _parallel(chunks, n_jobs, deadline):
+                    del chunks[number]
+                    yield from done
             return
         except Exception as error:
             if type(error).__name__ not in _DEATHS:
@@ -111,7 +113,7 @@ def _packed(chunk: list[Work]) -> tuple[Shared, list[tuple[Any, Channels | None]
 def _alone(work: Work) -> Done:
     """Run one task in a worker of its own, on this machine.
 
-    joblib would run it in this process if there were one job, or one worker left in a cluster.
+    Two jobs are what makes joblib start one. Workers of a cluster may be starting anew.
     """
     try:
         with joblib.parallel_config(backend="loky"):

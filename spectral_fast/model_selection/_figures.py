@@ -208,7 +208,7 @@ class HeldOutClasses:
         ----------
         outputs : ndarray of shape (n_candidates, n_held_out, 1 + n_classes)
             For the held-out rows, fold after fold: the number of the predicted class, and
-            the probability of each class.
+            the probability of each class or what else the model decides by.
         """
         columns = self._scores(outputs, slice(None))
         losses = self._losses(columns)
@@ -256,11 +256,12 @@ class HeldOutClasses:
         with np.errstate(divide="ignore"):
             tiny = np.finfo(np.float64).eps
             log_loss = -np.log(np.clip(of_reference, tiny, 1.0)).mean(axis=1)
+        is_probability = np.isclose(probabilities.sum(axis=2), 1.0).all(axis=1)
         return {
             "accuracy": np.where(failed, np.nan, right.mean(axis=1)),
             "balanced_accuracy": np.where(failed, np.nan, np.mean(recalls, axis=0)),
             "roc_auc": self._areas(probabilities, reference),
-            "log_loss": log_loss,
+            "log_loss": np.where(is_probability, log_loss, np.nan),
         }
 
     def _areas(self, probabilities: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -1,6 +1,11 @@
 """What the journal keeps of a task, and under which key."""
 
 import hashlib
+import pickle
+import pickletools
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 import joblib
@@ -51,13 +56,32 @@ class Keys:
 
 
 def _hash(described: Any) -> str:
+    """Return a digest of objects and of the versions of the packages that they come from."""
     try:
-        return str(joblib.hash(described))
+        return str(joblib.hash((described, _versions(described))))
     except Exception as error:
         raise ValueError(
             f"`journal` needs objects that can be pickled; got {described!r}: {error}. Define "
             "functions by name in a module, or search without a journal."
         ) from error
+
+
+def _versions(described: Any) -> dict[str, str]:
+    """Return the versions of all packages that are named in the pickle of some objects.
+
+    They are named by the classes, and by a parameter such as ``library="lightgbm"``.
+    """
+    strings = (
+        text for _, text, _ in pickletools.genops(pickle.dumps(described)) if isinstance(text, str)
+    )
+    roots = {text.split(".")[0].split(" ")[0] for text in strings} & _packages().keys()
+    names = {name for root in roots for name in _packages()[root]}
+    return {name: metadata.version(name) for name in sorted(names)}
+
+
+@cache
+def _packages() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
 
 
 def to_record(done: Done) -> Record:

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.feature_selection import SelectFromModel
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from spectral_fast.feature_selection import TopChannels
 from spectral_fast.model_selection._figures import Figures
@@ -18,12 +19,17 @@ from spectral_fast.model_selection.families import made
 __all__ = [
     "Candidate",
     "cv_results",
+    "fitted_pipeline",
     "one_se",
     "pipeline_of",
     "rank",
     "ranked_table",
     "selection_bias",
 ]
+
+
+#: Held-out samples of a fold, on average, that an estimate from the folds needs.
+_LEAST_HELD_OUT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +93,8 @@ def one_se(candidates: Sequence[Candidate], best: int) -> int:
     """Return the simplest candidate within one standard error of the least loss.
 
     Among those with the winner's preprocessing, selector and model: the fewest latent
-    variables, then the fewest channels, then the largest penalty, then the least loss.
+    variables, then the fewest channels, then the largest penalty (alpha, 1 / C), then the
+    least loss.
     """
     winner = candidates[best]
     # Where too few held-out samples or folds leave the error unknown, only equals are within it.
@@ -97,6 +104,7 @@ def one_se(candidates: Sequence[Candidate], best: int) -> int:
             each.n_components or 0,
             each.n_features or 0,
             -each.setting.get("alpha", 0.0),
+            each.setting.get("C", 0.0),
             each.figures.loss,
             position,
         )
@@ -106,17 +114,27 @@ def one_se(candidates: Sequence[Candidate], best: int) -> int:
     return min(kin)[-1]
 
 
-def selection_bias(candidates: Sequence[Candidate], best: int) -> float:
+def selection_bias(candidates: Sequence[Candidate], best: int, n_held_out: int) -> float:
     """Return by how much the score of the best of many candidates is too good, estimated.
 
     The mean over the folds of the best score of any candidate there less that of the best
     candidate: Tibshirani & Tibshirani 2009, Annals of Applied Statistics 3, 822-829, equation 2.1.
+    NaN where folds hold out so few samples that the best of a fold is best by chance.
     """
     of_folds = np.array([each.figures.fold_scores for each in candidates])
     known = np.isfinite(of_folds[best])  # one class alone has no area under its curve
-    if not known.any():
+    if not known.any() or n_held_out < _LEAST_HELD_OUT * of_folds.shape[1]:
         return np.nan
     return float(np.mean(np.nanmax(of_folds[:, known], axis=0) - of_folds[best, known]))
+
+
+def fitted_pipeline(candidate: Candidate, X: Any, y: Any, groups: np.ndarray | None) -> Pipeline:
+    """Return the Pipeline that a candidate stands for, fitted; its selector gets the groups."""
+    pipeline = pipeline_of(candidate)
+    selector = pipeline.named_steps.get("selector")
+    if groups is not None and has_fit_parameter(selector, "groups"):
+        return pipeline.fit(X, y, selector__groups=groups)
+    return pipeline.fit(X, y)
 
 
 def pipeline_of(candidate: Candidate) -> Pipeline:

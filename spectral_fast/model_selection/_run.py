@@ -102,6 +102,8 @@ class Run:
             try:
                 for shareds in self._blocks():
                     self._evaluate(shareds)
+                    if time.monotonic() >= self._deadline:
+                        break
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
         if not self.stopped and not self._is_complete():
@@ -264,6 +266,8 @@ class Run:
             parts = self._parts.setdefault(spec, {})
             parts[task.folds] = outcome
             self._add_seconds(category(shared.models[model].estimator), outcome.seconds)
+            if outcome.error is not None and self._raises:  # of an earlier search, by the journal
+                raise RuntimeError(outcome.error)
             if sum(map(len, parts)) == self._plan.n_folds:
                 whole = self.outcome(spec).held_out
                 finished += [] if whole is None else [whole]

@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast._folds import Splits, split
-from spectral_fast.model_selection._data import Data, check_data
+from spectral_fast.model_selection._data import Data, check_data, in_double
 from spectral_fast.model_selection._figures import (
     CLASSIFICATION_SCORES,
     REGRESSION_SCORES,
@@ -34,8 +34,8 @@ from spectral_fast.model_selection._progress import Progress
 from spectral_fast.model_selection._results import (
     Candidate,
     cv_results,
+    fitted_pipeline,
     one_se,
-    pipeline_of,
     rank,
     ranked_table,
     selection_bias,
@@ -141,7 +141,8 @@ class SpectralSearchCV(BaseEstimator):
         variables, then the fewest channels, then the largest penalty.
     selection_bias_ : float
         By how much the best score is too good because it is the best of many, as
-        estimated by Tibshirani & Tibshirani (2009) from the folds.
+        estimated by Tibshirani & Tibshirani (2009) from the folds. NaN where these hold out
+        fewer than three samples each.
     optimistic_ : bool
         Whether channels were selected on all samples.
     cv_results_ : dict of ndarrays
@@ -329,6 +330,7 @@ class SpectralSearchCV(BaseEstimator):
         start = time.monotonic()
         deadline = start + (self.time_limit or np.inf)
         data, plan = self._prepare(X, y, groups)
+        outer_splits = self._outer_splits(data)
         held_out = held_out_of(data.y, _tests(data.splits), data.n_classes, self.scoring)
         total = len(plan.specs) * plan.n_folds
         with (
@@ -360,15 +362,19 @@ class SpectralSearchCV(BaseEstimator):
         self.best_index_ = best
         self.best_params_ = candidates[best].params
         self.best_score_ = held_out.score(candidates[best].figures.loss)
-        self.best_estimator_ = pipeline_of(candidates[best]).fit(X, y)
+        self.best_estimator_ = fitted_pipeline(candidates[best], in_double(X), y, data.groups)
         self.one_se_index_ = one_se(candidates, best)
-        self.selection_bias_ = selection_bias(candidates, best)
+        self.selection_bias_ = selection_bias(candidates, best, held_out.shape[0])
         self.optimistic_ = self.selector_scope == "all" and not all(
             selection.is_full for selection in plan.selections
         )
-        if self.outer_cv is not None:
-            self._estimate_all(X, data, groups, deadline)
         self.timing_ = run.timing(time.monotonic() - start)
+        if outer_splits:
+            self._estimate_all(in_double(X), data, outer_splits, deadline)
+            self.timing_ |= {
+                "outer searches": time.monotonic() - start - self.timing_["wall"],
+                "wall": time.monotonic() - start,
+            }
         return self
 
     def plan(self, X, y, groups=None):
@@ -439,7 +445,27 @@ class SpectralSearchCV(BaseEstimator):
             random_state=self.random_state,
         )
         plan = Plan(*grid, splits, self.selector_scope == "all")
-        return Data(spectra, reference, splits, n_classes), plan
+        groups = None if groups is None else np.asarray(groups)
+        return Data(spectra, reference, splits, n_classes, groups), plan
+
+    def _outer_splits(self, data: Data) -> Splits:
+        """Return the outer folds, none without `outer_cv`."""
+        if self.outer_cv is None:
+            return []
+        if not (self.cv is None or isinstance(self.cv, Integral) or hasattr(self.cv, "split")):
+            raise ValueError(
+                "`cv` must be an int or a splitter where `outer_cv` is given, as it splits the "
+                f"training samples of each outer fold; got {type(self.cv).__name__}. Pass a "
+                "splitter such as KFold."
+            )
+        return split(
+            self.outer_cv,
+            data.X,
+            data.y,
+            data.groups,
+            self.random_state,
+            stratified=data.n_classes > 0,
+        )
 
     def _journal(self, plan: Plan, data: Data) -> Any:
         """Return the journal, or a context that gives None."""
@@ -451,7 +477,7 @@ class SpectralSearchCV(BaseEstimator):
             "selectors": ", ".join(selection.name for selection in plan.selections),
             "models": ", ".join(model.name for model in plan.models),
         }
-        return Journal(self.journal, identity(plan, data), description=description)
+        return Journal(self.journal, identity(data), description=description)
 
     def _warn(self, run: Run, candidates: list[Candidate]) -> None:
         """Warn of what went wrong; raise an error if nothing went well."""
@@ -483,11 +509,8 @@ class SpectralSearchCV(BaseEstimator):
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
 
-    def _estimate_all(self, X, data: Data, groups, deadline: float) -> None:
+    def _estimate_all(self, X, data: Data, splits: Splits, deadline: float) -> None:
         """Predict samples that the whole procedure, choices included, has not seen."""
-        splits = split(
-            self.outer_cv, data.X, data.y, groups, self.random_state, stratified=data.n_classes > 0
-        )
         self.outer_predictions_ = np.full(data.y.shape, np.nan)
         self.outer_score_ = np.nan
         parts = []
@@ -497,12 +520,13 @@ class SpectralSearchCV(BaseEstimator):
                 self.stopped_ = self.stopped_ or "time limit"
             if self.stopped_:
                 return
-            search = clone(self).set_params(outer_cv=None)
+            # A clone's callback would be a copy.
+            search = clone(self).set_params(outer_cv=None, callback=self.callback)
             if self.time_limit is not None:
                 search.set_params(time_limit=left)
             if self.journal is not None:
                 search.set_params(journal=f"{fspath(self.journal)}.outer{number}")
-            of_train = None if groups is None else np.asarray(groups)[train]
+            of_train = None if data.groups is None else data.groups[train]
             try:
                 search.fit(_safe_indexing(X, train), data.y[train], of_train)
             except RuntimeError:

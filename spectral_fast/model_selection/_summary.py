@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import sys
 from importlib import metadata
 
 import numpy as np
@@ -80,16 +79,13 @@ def summary(plan: Plan, data: Data, n_workers: int) -> PlanSummary:
     )
 
 
-def identity(plan: Plan, data: Data) -> dict[str, str]:
+def identity(data: Data) -> dict[str, str]:
     """Return what results in a journal must have in common: the data, the folds, the versions."""
-    libraries = {"numpy", "scipy", "scikit-learn"}
-    for model in plan.models:
-        libraries.add(_distribution(model.estimator))
     return {
         "spectra and reference values": _digest(data.X, data.y),
         "folds": _digest(*(rows for fold in data.splits for rows in fold)),
         "spectral_fast": __version__,
-        **{name: metadata.version(name) for name in sorted(libraries)},
+        **{name: metadata.version(name) for name in ("numpy", "scikit-learn", "scipy")},
     }
 
 
@@ -99,10 +95,3 @@ def _digest(*arrays: np.ndarray) -> str:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _distribution(estimator: object) -> str:
-    """Return the installed package that an estimator comes from, numpy where it has none."""
-    root = type(estimator).__module__.partition(".")[0]
-    found = metadata.packages_distributions().get(root, [])
-    return found[0] if root in sys.modules and found else "numpy"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from spectral_fast._folds import Splits
@@ -41,6 +42,7 @@ class Shared(NamedTuple):
     y: np.ndarray
     splits: Splits
     n_classes: int
+    groups: np.ndarray | None
     steps: tuple[tuple[str, Any], ...]  # the chain's other steps, fitted fold by fold
     selections: tuple[Selection, ...]
     models: tuple[Model, ...]
@@ -178,7 +180,11 @@ def _select(task: SelectTask, shared: Shared, X: np.ndarray) -> Channels:
     selection = shared.selections[task.selection]
     rows = slice(None) if task.fold == EVERYTHING else shared.splits[task.fold][0]
     try:
-        fitted = clone(selection.selector).fit(X[rows], shared.y[rows])
+        selector = clone(selection.selector)
+        extra = {}
+        if shared.groups is not None and has_fit_parameter(selector, "groups"):
+            extra["groups"] = shared.groups[rows]
+        fitted = selector.fit(X[rows], shared.y[rows], **extra)
     except Exception as error:
         if shared.raises:
             raise

@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from spectral_fast import kernels
 from spectral_fast._folds import Splits
+from spectral_fast.cross_decomposition._cross_val import central_spectrum
 
 __all__ = ["Family", "Matrix", "Settings", "made", "outputs"]
 
@@ -57,8 +58,11 @@ class Matrix:
 
     @cached_property
     def centred(self) -> np.ndarray:
-        """The spectra less their mean."""
-        return self.double - self.double.mean(axis=0)
+        """The spectra less a central one, which a sample that is far off does not move."""
+        used = np.zeros(len(self.X), dtype=bool)
+        for train, _ in self.splits:
+            used[train] = True
+        return self.double - central_spectrum(self.double, used)
 
     @cached_property
     def gram(self) -> np.ndarray:
@@ -143,14 +147,21 @@ def outputs(model: Any, X: np.ndarray, n_classes: int) -> np.ndarray:
     """Return what a fitted model says of spectra, a row each.
 
     A regression gives its predictions, one column a target; a classification the number
-    of the class that it predicts, then its probability for each of the classes, NaN where
-    it has none.
+    of the class that it predicts, then its probability for each of the classes. A
+    classifier without probabilities gives what it decides by, and NaN where it has nothing.
     """
     predictions = np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
     if not n_classes:
         return predictions
-    probabilities = np.full((len(X), n_classes), np.nan)
+    scores = np.full((len(X), n_classes), np.nan)
+    known = model.classes_.astype(int)
     if hasattr(model, "predict_proba"):
-        probabilities[:] = 0.0
-        probabilities[:, model.classes_.astype(int)] = model.predict_proba(X)
-    return np.hstack([predictions, probabilities])
+        scores[:] = 0.0
+        scores[:, known] = model.predict_proba(X)
+    elif hasattr(model, "decision_function"):
+        decided = np.asarray(model.decision_function(X)).reshape(len(X), -1)
+        if decided.shape[1] == len(known):
+            scores[:, known] = decided
+        elif decided.shape[1] == 1:
+            scores[:, known] = np.hstack([-decided, decided])
+    return np.hstack([predictions, scores])
