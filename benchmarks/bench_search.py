@@ -63,16 +63,8 @@ TABLES = {
         },
         100,
     ),
-    "trees": Table(
-        {
-            "grid": "basic",
-            "preprocessing": ["raw", "snv", "sg1w19", "snv+sg1w19"],
-            "models": {
-                "random_forest": {"n_estimators": [50, 100, 200], "max_features": ["sqrt"]},
-                "lightgbm": {"n_estimators": [50, 100, 200]},
-            },
-        },
-        6,
+    "standard, 4 preprocessings": Table(
+        {"grid": "standard", "preprocessing": ["raw", "snv", "sg1w19", "snv+sg1w19"]}, 6
     ),
     "boosters": Table(
         {"grid": "basic", "preprocessing": ["raw", "snv", "sg1w19"], "models": BOOSTERS}, 3

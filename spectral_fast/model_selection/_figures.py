@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
+from spectral_fast._folds import Splits
+from spectral_fast.model_selection._data import Data
+
 __all__ = [
     "CLASSIFICATION_SCORES",
     "REGRESSION_SCORES",
@@ -282,18 +285,17 @@ def _area(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
     return above / (n_positive * n_negative)
 
 
-def held_out_of(
-    y: np.ndarray, tests: Sequence[np.ndarray], n_classes: int, scoring: str | None
-) -> HeldOut | HeldOutClasses:
+def held_out_of(data: Data, splits: Splits, scoring: str | None) -> HeldOut | HeldOutClasses:
     """Return the held-out rows of a cross-validation; without `scoring` the first one ranks."""
-    known = CLASSIFICATION_SCORES if n_classes else REGRESSION_SCORES
+    known = CLASSIFICATION_SCORES if data.n_classes else REGRESSION_SCORES
     scoring = known[0] if scoring is None else scoring
     if scoring not in known:
         raise ValueError(
             f"`scoring` must be among {', '.join(known)} for a "
-            f"{'classification' if n_classes else 'regression'}; got {scoring!r}. Use one of "
+            f"{'classification' if data.n_classes else 'regression'}; got {scoring!r}. Use one of "
             "these, or another `task`."
         )
-    if n_classes:
-        return HeldOutClasses(y, tests, n_classes, scoring)
-    return HeldOut(y, tests, scoring)
+    tests = [test for _, test in splits]
+    if data.n_classes:
+        return HeldOutClasses(data.y, tests, data.n_classes, scoring)
+    return HeldOut(data.y, tests, scoring)

@@ -4,23 +4,22 @@ import contextlib
 import time
 import warnings
 from numbers import Integral, Real
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import (
     ClassifierTags,
     RegressorTags,
-    _safe_indexing,
 )
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from spectral_fast._folds import Splits, split
+from spectral_fast._folds import split
 from spectral_fast.model_selection._data import Data, check_data, in_double
 from spectral_fast.model_selection._figures import (
     CLASSIFICATION_SCORES,
@@ -29,6 +28,7 @@ from spectral_fast.model_selection._figures import (
 )
 from spectral_fast.model_selection._grid import expand_grid
 from spectral_fast.model_selection._journal import Journal
+from spectral_fast.model_selection._outer import estimate_procedure, outer_splits
 from spectral_fast.model_selection._plan import Plan
 from spectral_fast.model_selection._progress import Progress
 from spectral_fast.model_selection._results import (
@@ -42,7 +42,6 @@ from spectral_fast.model_selection._results import (
 )
 from spectral_fast.model_selection._run import Run
 from spectral_fast.model_selection._summary import identity, summary
-from spectral_fast.model_selection.families import outputs
 
 __all__ = ["SpectralSearchCV"]
 
@@ -171,6 +170,8 @@ class SpectralSearchCV(BaseEstimator):
         in all; those of parallel workers are divided by their number.
     stopped_ : str
         Why the search ended early: ``"interrupted"`` by Ctrl-C, ``"time limit"``; or ``""``.
+    splits_ : list of (ndarray, ndarray)
+        Training and held-out rows of each fold.
     n_splits_ : int
         Number of folds, repeats included.
     n_features_in_ : int
@@ -330,8 +331,8 @@ class SpectralSearchCV(BaseEstimator):
         start = time.monotonic()
         deadline = start + (self.time_limit or np.inf)
         data, plan = self._prepare(X, y, groups)
-        outer_splits = self._outer_splits(data)
-        held_out = held_out_of(data.y, _tests(data.splits), data.n_classes, self.scoring)
+        outer = outer_splits(self, data)
+        held_out = held_out_of(data, data.splits, self.scoring)
         total = len(plan.specs) * plan.n_folds
         with (
             self._journal(plan, data) as journal,
@@ -356,6 +357,7 @@ class SpectralSearchCV(BaseEstimator):
 
         order = rank(candidates)
         best = int(order[0])
+        self.splits_ = data.splits
         self.n_splits_ = plan.n_folds
         self.cv_results_ = cv_results(candidates, order)
         self.results_ = ranked_table(candidates, order)
@@ -369,8 +371,8 @@ class SpectralSearchCV(BaseEstimator):
             selection.is_full for selection in plan.selections
         )
         self.timing_ = run.timing(time.monotonic() - start)
-        if outer_splits:
-            self._estimate_all(in_double(X), data, outer_splits, deadline)
+        if outer:
+            estimate_procedure(self, in_double(X), data, outer, deadline)
             self.timing_ |= {
                 "outer searches": time.monotonic() - start - self.timing_["wall"],
                 "wall": time.monotonic() - start,
@@ -448,25 +450,6 @@ class SpectralSearchCV(BaseEstimator):
         groups = None if groups is None else np.asarray(groups)
         return Data(spectra, reference, splits, n_classes, groups), plan
 
-    def _outer_splits(self, data: Data) -> Splits:
-        """Return the outer folds, none without `outer_cv`."""
-        if self.outer_cv is None:
-            return []
-        if not (self.cv is None or isinstance(self.cv, Integral) or hasattr(self.cv, "split")):
-            raise ValueError(
-                "`cv` must be an int or a splitter where `outer_cv` is given, as it splits the "
-                f"training samples of each outer fold; got {type(self.cv).__name__}. Pass a "
-                "splitter such as KFold."
-            )
-        return split(
-            self.outer_cv,
-            data.X,
-            data.y,
-            data.groups,
-            self.random_state,
-            stratified=data.n_classes > 0,
-        )
-
     def _journal(self, plan: Plan, data: Data) -> Any:
         """Return the journal, or a context that gives None."""
         if self.journal is None:
@@ -509,39 +492,6 @@ class SpectralSearchCV(BaseEstimator):
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
 
-    def _estimate_all(self, X, data: Data, splits: Splits, deadline: float) -> None:
-        """Predict samples that the whole procedure, choices included, has not seen."""
-        self.outer_predictions_ = np.full(data.y.shape, np.nan)
-        self.outer_score_ = np.nan
-        parts = []
-        for number, (train, test) in enumerate(splits):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                self.stopped_ = self.stopped_ or "time limit"
-            if self.stopped_:
-                return
-            # A clone's callback would be a copy.
-            search = clone(self).set_params(outer_cv=None, callback=self.callback)
-            if self.time_limit is not None:
-                search.set_params(time_limit=left)
-            if self.journal is not None:
-                search.set_params(journal=f"{fspath(self.journal)}.outer{number}")
-            of_train = None if data.groups is None else data.groups[train]
-            try:
-                search.fit(_safe_indexing(X, train), data.y[train], of_train)
-            except RuntimeError:
-                if not getattr(search, "stopped_", ""):
-                    raise
-            if search.stopped_:  # what was chosen among some candidates is not the procedure's
-                self.stopped_ = search.stopped_
-                return
-            model = search.best_estimator_
-            parts.append(outputs(model, _safe_indexing(X, test), data.n_classes))
-        outer = held_out_of(data.y, _tests(splits), data.n_classes, self.scoring)
-        predictions = np.concatenate(parts)
-        self.outer_predictions_ = outer.out_of_fold(predictions[np.newaxis])[0]
-        self.outer_score_ = outer.score(outer.loss(predictions))
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
@@ -553,7 +503,3 @@ class SpectralSearchCV(BaseEstimator):
             tags.regressor_tags = RegressorTags()
             tags.target_tags.multi_output = True
         return tags
-
-
-def _tests(splits: Splits) -> list[np.ndarray]:
-    return [test for _, test in splits]

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from spectral_fast._folds import split
 from spectral_fast.cross_decomposition._diagnostics import PLSDiagnosticsMixin, box_limit
 from spectral_fast.report._steps import apply, flat_steps
 
@@ -48,8 +47,7 @@ def calibration_domain(search: "SpectralSearchCV", X: np.ndarray, y: Any) -> dic
     residuals = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the search has shown what these fits warn of
-        stratified = is_classifier(search)
-        for train, test in split(search.cv, X, y, None, search.random_state, stratified=stratified):
+        for train, test in search.splits_:
             fitted = clone(search.best_estimator_).fit(X[train], y[train])
             residuals.append(_of_samples(fitted, "q_residuals", X[test]))
     return {

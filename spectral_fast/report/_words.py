@@ -115,7 +115,7 @@ def short_selection(row: Row) -> str:
 
 def model_name(row: Row) -> str:
     """Spell out the model of a candidate: ``"ridge"`` is ``"ridge regression"``."""
-    name = row["model"]
+    name: str = row["model"]
     if "accuracy" in row and name in _CLASSIFIERS:
         return _CLASSIFIERS[name]
     return _MODELS.get(name, name)
