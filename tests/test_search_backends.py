@@ -1,11 +1,16 @@
 """The search gives the same results, to the byte, however it is run."""
 
 import contextlib
+import os
+import signal
 import weakref
 
+import distributed
 import joblib
+import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, TransformerMixin
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import BayesianRidge
 
@@ -120,3 +125,109 @@ def test_memory_limit(monkeypatch, n_matrices, n_jobs):
         ).fit(X, y)
     assert len(Scaled.results) == len(chains) + 1  # the winner is fitted once more
     assert Scaled.most == n_matrices
+
+
+class CountsJobs(RegressorMixin, BaseEstimator):
+    """Predicts the number of parallel jobs that it may start."""
+
+    def fit(self, X, y):
+        self.n_jobs_ = joblib.effective_n_jobs(-1)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.n_jobs_)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_candidates_start_no_jobs_of_their_own(backend, n_jobs):
+    with joblib.parallel_config(backend=backend):
+        assert_one_job(n_jobs)
+
+
+def assert_one_job(n_jobs):
+    search = SpectralSearchCV([CountsJobs()], "raw", cv=3, n_jobs=n_jobs)
+    assert (search.fit(*mixtures()).oof_predictions_ == 1).all()
+
+
+class Killer(BayesianRidge):
+    """Kills its process, when it is first fitted or always."""
+
+    def __init__(self, caller=None, file=None, *, always=False):
+        super().__init__()
+        self.caller = caller
+        self.file = file
+        self.always = always
+
+    def fit(self, X, y):
+        with open(self.file, "a") as file:
+            is_first = file.tell() == 0
+            file.write("fit\n")
+        if os.getpid() != self.caller and (is_first or self.always):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+
+
+def with_killer(tmp_path, **options):
+    """Return a search of two models, the second of which kills its worker."""
+    killer = Killer(os.getpid(), tmp_path / "fits", **options)
+    return SpectralSearchCV([BayesianRidge(), killer], "raw", cv=2, n_jobs=2)
+
+
+def assert_survives_one_death(tmp_path):
+    X, y = mixtures()
+    search = with_killer(tmp_path).fit(X, y)
+    assert search.results_.error.isna().all()
+    twin = SpectralSearchCV([BayesianRidge()], "raw", cv=2).fit(X, y)
+    assert_array_equal(search.oof_predictions_, np.repeat(twin.oof_predictions_, 2, axis=0))
+
+
+def assert_survives_a_deadly_task(tmp_path):
+    with pytest.warns(FitFailedWarning, match="1 of 2 candidates"):
+        search = with_killer(tmp_path, always=True).fit(*mixtures())
+    failed = search.results_.iloc[-1]
+    assert failed.model == "Killer"
+    assert "the worker process died twice" in failed.error
+
+
+class TestWorkersDie:
+    def test_once(self, tmp_path):
+        assert_survives_one_death(tmp_path)
+
+    def test_each_time(self, tmp_path):
+        assert_survives_a_deadly_task(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def _dask(cluster):
+    cluster.wait_for_workers(2)  # the last test may have killed one
+    with joblib.parallel_config(backend="dask"):
+        yield
+
+
+@pytest.mark.usefixtures("_dask")
+class TestDask:
+    """Two workers of a cluster on this machine."""
+
+    def test_same_results(self, expected):
+        assert csv(n_jobs=2) == expected
+
+    def test_candidates_start_no_jobs_of_their_own(self):
+        assert_one_job(2)
+
+    def test_a_worker_dies(self, tmp_path):
+        assert_survives_one_death(tmp_path)
+
+    def test_a_task_kills_its_workers(self, tmp_path):
+        assert_survives_a_deadly_task(tmp_path)
