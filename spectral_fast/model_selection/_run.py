@@ -14,6 +14,7 @@ from spectral_fast.model_selection._data import Data
 from spectral_fast.model_selection._execution import Done, Work, compile_kernels, described, run
 from spectral_fast.model_selection._figures import HeldOut, HeldOutClasses
 from spectral_fast.model_selection._grid import Chain
+from spectral_fast.model_selection._journal import JournalError
 from spectral_fast.model_selection._plan import Plan, Spec, is_stateless
 from spectral_fast.model_selection._records import Keys, from_record, to_record
 from spectral_fast.model_selection._results import Candidate
@@ -61,7 +62,7 @@ class Run:
     seconds : dict of str to float
         Time of the workers by what it was spent on.
     warnings : list of str
-        What fits warned of, in this process and in others.
+        What fits warned of, in this process and in others, and why the journal lacks some.
     stopped : str
         Why the run ended before all was done; empty if it did not.
     """
@@ -108,6 +109,8 @@ class Run:
                 self.stopped = "interrupted"
         if not self.stopped and not self._is_complete():
             self.stopped = "time limit"
+        if self._journal is not None and not self.stopped:
+            self._write(self._journal.finish)
         self.warnings += described(caught)
 
     def _is_complete(self) -> bool:
@@ -254,8 +257,15 @@ class Run:
         ]
         for done in run(work, self._n_jobs, self._deadline):
             if self._journal is not None and not done.has_died:
-                self._journal.save(keys[done.task], to_record(done))
+                self._write(self._journal.save, keys[done.task], to_record(done))
             yield done
+
+    def _write(self, method: Callable[..., None], *arguments: Any) -> None:
+        """Write to the journal; where that fails, which it says once, the search goes on."""
+        try:
+            method(*arguments)
+        except JournalError as error:
+            self.warnings.append(str(error))
 
     def _take(self, task: ModelTask, done: Done, shared: Shared) -> None:
         self.warnings += done.warnings

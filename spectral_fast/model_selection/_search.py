@@ -319,14 +319,15 @@ class SpectralSearchCV(BaseEstimator):
         RuntimeError
             If the time limit ends the search before any candidate is finished.
         JournalError
-            If the journal belongs to another search, is in use, or cannot be written.
+            If the journal belongs to another search, is in use, damaged, or cannot be opened.
 
         Warns
         -----
         FitFailedWarning
             If candidates fail.
         UserWarning
-            If fits warn in the folds: one warning that counts them and quotes the first.
+            If fits warn in the folds, or the journal can no longer be written: one warning
+            that counts them and quotes the first.
         """
         start = time.monotonic()
         deadline = start + (self.time_limit or np.inf)
@@ -349,8 +350,6 @@ class SpectralSearchCV(BaseEstimator):
                 watch=progress.update,
             )
             run.evaluate()
-            if journal is not None and not run.stopped:
-                journal.finish()
         candidates, self.oof_predictions_ = run.candidates(held_out)
         self.stopped_ = run.stopped
         self._warn(run, candidates)
