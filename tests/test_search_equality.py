@@ -53,7 +53,7 @@ GRIDS = {
 OTHERS = {
     "kernel ridge": KernelRidge(0.1, kernel="rbf"),
     "boosting": GradientBoostingRegressor(n_estimators=4, random_state=0),
-    "histogram": HistGradientBoostingRegressor(max_iter=4, min_samples_leaf=3, random_state=0),
+    "histogram": HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=3, random_state=0),
     "generic": BayesianRidge(),
 }
 #: Largest difference of R² and of scores; the second that of solvers which stop on a tolerance.
@@ -62,7 +62,7 @@ STOP_ON_A_TOLERANCE = {"lasso", "elasticnet", "svr", "mlp", "gpr"}
 
 CHAINS = ("raw", "snv", "msc", "sg1", "sg1+msc", StandardScaler())
 SIZES = (4, 9)
-given_grids = settings(derandomize=True, deadline=None, max_examples=3, phases=[Phase.generate])
+given_grids = settings(derandomize=True, deadline=None, max_examples=2, phases=[Phase.generate])
 
 
 def installed(name):

@@ -129,6 +129,9 @@ def figures_of_classes(X, y, splits, fitted):
         found["log_loss"] = log_loss(y, shares)
         positive = shares[:, 1] if shares.shape[1] == 2 else shares
         found["roc_auc"] = roc_auc_score(y, positive, multi_class="ovr")
+    elif hasattr(fitted[0], "decision_function"):
+        decisions = held_out(X, splits, [pipeline.decision_function for pipeline in fitted])
+        found["roc_auc"] = roc_auc_score(y, decisions, multi_class="ovr")
     return found
 
 
