@@ -12,9 +12,12 @@ from sklearn.model_selection import (
     StratifiedKFold,
     check_cv,
 )
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, gen_batches
 
 __all__ = ["Splits", "check_partition", "random_training_sets", "split"]
+
+#: Random numbers that are in memory at a time.
+_MOST_NUMBERS = 2**20
 
 Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 
@@ -89,9 +92,13 @@ def random_training_sets(
             f"training set; got {train_size}, which leaves {n_train}. Use a share such as 0.75, "
             "or add samples."
         )
-    numbers = check_random_state(random_state).random_sample((n_sets, n_samples))
-    largest = np.partition(numbers, n_train - 1, axis=1)[:, n_train - 1]
-    return numbers <= largest[:, np.newaxis]
+    random_state = check_random_state(random_state)
+    sets = np.empty((n_sets, n_samples), dtype=bool)
+    for part in gen_batches(n_sets, max(1, _MOST_NUMBERS // n_samples)):
+        numbers = random_state.random_sample(sets[part].shape)
+        largest = np.partition(numbers, n_train - 1, axis=1)[:, n_train - 1]
+        np.less_equal(numbers, largest[:, np.newaxis], out=sets[part])
+    return sets
 
 
 def _rows(selected: Any, n_samples: int) -> np.ndarray:

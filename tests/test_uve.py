@@ -1,6 +1,7 @@
 """UVE and MCUVE against scikit-learn's PLS, training set by training set."""
 
 import json
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from sklearn.model_selection import (
     ShuffleSplit,
 )
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import gen_batches
 
 from spectral_fast import kernels
 from spectral_fast._folds import random_training_sets
 from spectral_fast.cross_decomposition import PLSRegression, pls_resample_coef
-from spectral_fast.feature_selection import MCUVE, UVE
+from spectral_fast.feature_selection import MCUVE, UVE, _uve
 from spectral_fast.kernels import _jit
 from tests.reference import uve as reference
 from tests.spectra import measured, noisy_mixtures
@@ -78,30 +80,40 @@ class TestKernel:
     def test_equals_twin(self, shape):
         coef = np.random.default_rng(0).normal(size=shape) + 0.5
         expected = reference.coefficient_reliability(coef)
-        assert_allclose(kernels.coefficient_reliability(coef), expected, rtol=1e-12)
+        assert_allclose(kernels.coefficient_reliability([coef]), expected, rtol=1e-12)
+
+    @pytest.mark.parametrize("size", [1, 2, 4])
+    def test_blocks(self, size):
+        coef = np.random.default_rng(0).normal(size=(7, 300)) + 0.5
+        coef[:, 5] = 0.1
+        expected = kernels.coefficient_reliability([coef])
+        blocks = (coef[start : start + size] for start in range(0, 7, size))
+        found = kernels.coefficient_reliability(blocks)
+        assert_allclose(found, expected, rtol=1e-12)
+        assert found[5] == np.inf
 
     def test_mean_and_deviation_of_zero(self):
         coef = np.array([[1.0, 0.1, -0.1, 0.0], [-1.0, 0.1, -0.1, 0.0], [0.0, 0.1, -0.1, 0.0]])
         expected = [0.0, np.inf, -np.inf, 0.0]
-        assert_array_equal(kernels.coefficient_reliability(coef), expected)
+        assert_array_equal(kernels.coefficient_reliability([coef]), expected)
 
     def test_nan_stays_in_its_column(self):
         coef = np.random.default_rng(0).normal(size=(4, 3))
-        expected = kernels.coefficient_reliability(coef)
+        expected = kernels.coefficient_reliability([coef])
         coef[2, 1] = np.nan
-        c = kernels.coefficient_reliability(coef)
+        c = kernels.coefficient_reliability([coef])
         assert_array_equal(np.isnan(c), [False, True, False])
         assert_array_equal(c[::2], expected[::2])
 
     def test_far_from_zero(self):
         coef = 1e6 + np.random.default_rng(0).normal(size=(6, 3))
         expected = coef.mean(axis=0) / coef.std(axis=0, ddof=1)
-        assert_allclose(kernels.coefficient_reliability(coef), expected, rtol=1e-9)
+        assert_allclose(kernels.coefficient_reliability([coef]), expected, rtol=1e-9)
 
     def test_strided(self):
         coef = np.random.default_rng(0).normal(size=(8, 6))
-        expected = kernels.coefficient_reliability(coef[::2, ::2].copy())
-        assert_array_equal(kernels.coefficient_reliability(coef[::2, ::2]), expected)
+        expected = kernels.coefficient_reliability([coef[::2, ::2].copy()])
+        assert_array_equal(kernels.coefficient_reliability([coef[::2, ::2]]), expected)
 
     def test_threads_do_not_show_in_the_result(self, monkeypatch):
         monkeypatch.setattr(_jit, "MIN_PARALLEL_WORK", 0)
@@ -109,7 +121,7 @@ class TestKernel:
         c = []
         for n_threads in (1, 2):
             with kernels.thread_limit(n_threads):
-                c.append(kernels.coefficient_reliability(coef))
+                c.append(kernels.coefficient_reliability([coef]))
         assert_array_equal(*c)
 
 
@@ -171,7 +183,7 @@ class TestUVE:
     def test_small_noise_leaves_the_models_alone_and_large_noise_does_not(self):
         X, y = mixtures()
         coef = pls_resample_coef(X, y, 3, 1.0 - np.eye(14))
-        alone = kernels.coefficient_reliability(coef)
+        alone = kernels.coefficient_reliability([coef])
         assert_allclose(quietly(UVE(3), X, y).reliability_, alone, rtol=1e-6)
         assert not np.allclose(quietly(UVE(3, noise=3.0), X, y).reliability_, alone, rtol=0.05)
 
@@ -364,6 +376,29 @@ class TestBoth:
             with kernels.thread_limit(n_threads):
                 scores.append(quietly(selector, X, y).scores_)
         assert_array_equal(*scores)
+
+    @both_selectors
+    @both_targets
+    @pytest.mark.parametrize("size", [1, 3])
+    def test_blocks_of_training_sets(self, selector, n_targets, size, monkeypatch):
+        X, y = mixtures(n_targets=n_targets)
+        weights = np.linspace(0.5, 2.0, 14)
+        whole = quietly(selector, X, y, sample_weight=weights).reliability_
+        monkeypatch.setattr(_uve, "_blocks", lambda sets, _: gen_batches(len(sets), size))
+        blocks = quietly(selector, X, y, sample_weight=weights).reliability_
+        assert_allclose(blocks, whole, rtol=1e-8, atol=1e-8 * np.abs(whole).max())
+
+    @both_selectors
+    @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="many samples")
+    def test_memory_is_not_that_of_all_training_sets(self, selector):
+        X, y = mixtures(3000, 6)
+        if isinstance(selector, MCUVE):
+            selector = MCUVE(2, n_resamples=3000, n_features_to_select=3)
+        tracemalloc.start()
+        quietly(selector, X, y)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * 3000**2 / 2
 
     @both_selectors
     def test_seeds(self, selector):

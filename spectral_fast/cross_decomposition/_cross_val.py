@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
 
@@ -15,6 +16,7 @@ from spectral_fast._validation import check_finite, needs_no_conversion
 
 __all__ = [
     "central_spectrum",
+    "fit_blocks",
     "fit_resamples",
     "pls_cross_val_predict",
     "pls_resample_coef",
@@ -304,9 +306,10 @@ def predict_held_out(
     weights = np.stack([np.bincount(train, minlength=n) for train, _ in splits])
     if sample_weight is not None:
         weights = weights * sample_weight
+    _check_training_sets(weights)
     test_rows = [test for _, test in splits]
-    problem = _Problem(X, Y, weights, test_rows, n_components, scale, False, workspace, K)
-    fits, _ = problem.solve()
+    problem = _Problem(X, Y, weights.max(axis=0), n_components, scale, False, workspace, K)
+    fits, _ = problem.solve(weights, test_rows)
     return fits.predictions, fits.n_found
 
 
@@ -324,35 +327,72 @@ def fit_resamples(
     `weights` is (n_resamples, n); the other arguments and the rest are as in
     `predict_folds`.
     """
-    none = [np.empty(0, dtype=np.int64)] * len(weights)
-    problem = _Problem(X, Y, weights, none, n_components, scale, True, workspace, None)
-    fits, coef = problem.solve()
+    _check_training_sets(weights)
+    problem = _Problem(X, Y, weights.max(axis=0), n_components, scale, True, workspace)
+    fits, coef = problem.solve(weights)
     return coef, fits.n_found
 
 
+def fit_blocks(
+    X: np.ndarray,
+    Y: np.ndarray,
+    used: np.ndarray,
+    blocks: Iterable[np.ndarray],
+    n_sets: int,
+    n_components: int,
+    workspace: int = 256,
+) -> Iterator[np.ndarray]:
+    """Yield the coefficients of one block of training sets after another, as `fit_resamples` does.
+
+    Parameters
+    ----------
+    X, Y, n_components, workspace
+        As in `fit_resamples`.
+    used : (n,)
+        Which samples may be in a training set, above 0 for them.
+    blocks : iterable of (R, n) float64
+        The weights of R training sets each.
+    n_sets : int
+        Number of training sets in all blocks.
+
+    Yields
+    ------
+    coef : (R, m, p)
+    """
+    problem = _Problem(X, Y, used, n_components, False, True, workspace, n_sets=n_sets)
+    for weights in blocks:
+        _check_training_sets(weights)
+        yield problem.solve(weights)[1]
+
+
 class _Problem:
-    """Training sets to fit PLS to, and the ways to do so.
+    """Spectra and targets to fit PLS to, on any training sets, and the ways to do so.
 
     Each way returns the fits, and the coefficients if they are wanted.
     """
 
-    def __init__(self, X, Y, weights, test_rows, n_components, scale, wants_coef, workspace, K):
-        _check_training_sets(weights)
-        # Only their ratios within a training set matter; so products of tiny ones stay above zero.
-        self.weights = weights / weights.max(axis=1, keepdims=True)
+    def __init__(self, X, Y, used, n_components, scale, wants_coef, workspace, K=None, n_sets=None):
+        self.X = X - central_spectrum(X, used)
         self.Y = Y
-        self.test_rows = test_rows
         self.n_components = n_components
         self.scale = scale
         self.wants_coef = wants_coef
         self.workspace = workspace
-        self.base = self.weights.max(axis=0)
-        self.X = X - central_spectrum(X, self.base)
         self.K = K
+        self.C = None
+        self.C_base = np.empty(0)
+        self.n_sets = n_sets
+        self.needs_direct = scale
 
-    def solve(self):
-        """Fit by the way that is cheapest and exact enough."""
-        way = "direct" if self.scale else self._cheapest()
+    def solve(self, weights, test_rows=None):
+        """Fit to each row of weights by the way that is cheapest and exact enough."""
+        # Only their ratios within a training set matter; so products of tiny ones stay above zero.
+        self.weights = weights / weights.max(axis=1, keepdims=True)
+        self.base = self.weights.max(axis=0)
+        if test_rows is None:
+            test_rows = [np.empty(0, dtype=np.int64)] * len(weights)
+        self.test_rows = test_rows
+        way = "direct" if self.needs_direct else self._cheapest()
         fits, coef = getattr(self, f"_fit_{way}")()
         if way != "direct":
             error, error_many = self._relative_errors(fits)
@@ -360,6 +400,7 @@ class _Problem:
             exact = error <= _SQUARED_ERROR and error_many <= _SQUARED_ERROR_MANY
             if not exact or fits.n_found.min() < self.n_components:
                 way = "direct"
+                self.needs_direct = True
                 fits, coef = self._fit_direct()
         if way == "direct":
             _log.debug("direct way: %d × %d, %d training sets", *self.X.shape, len(self.weights))
@@ -377,26 +418,29 @@ class _Problem:
             for_one = rows * p / 2 + 7 * changes * m
         # Square products run at twice the speed of products of a few rows with many, which wait
         # for memory; products with single vectors at a seventh of it.
+        # Of the square matrices each block of training sets bears its share.
+        share = 1.0 if self.n_sets is None else len(self.weights) / self.n_sets
         multiplications = {
-            "gram": (n * n * p / 4 if self.K is None else 0) + rows * n * n * A / 2,
-            "covariance": n * p * p / 4 + (for_one + n) * p * A,
+            "gram": (share * n * n * p / 4 if self.K is None else 0) + rows * n * n * A / 2,
+            "covariance": share * n * p * p / 4 + (for_one + n) * p * A,
             "direct": 2 * rows * n * p * A,
         }
         return min(multiplications, key=multiplications.__getitem__)
 
     def _fit_gram(self):
-        K = kernels.gram(self.X) if self.K is None else self.K
+        if self.K is None:
+            self.K = kernels.gram(self.X)
         n, m = self.Y.shape
         fits = self._in_blocks(
             lambda part: kernels.pls_gram(
-                K,
+                self.K,
                 self.Y,
                 self.weights[part],
                 self.test_rows[part],
                 self.n_components,
                 dual=self.wants_coef,
             ),
-            n * (4 * m + self.n_components * (1 + self.wants_coef)),
+            n * (5 * m + self.n_components * (1 + self.wants_coef)),
         )
         coef = kernels.pls_coefficients(fits.coefficients, self.X) if self.wants_coef else None
         return fits, coef
@@ -404,11 +448,7 @@ class _Problem:
     def _fit_covariance(self):
         X, n_components = self.X, self.n_components
         own = self._takes_own_covariances()
-        if own:
-            C = kernels.fold_covariances(X, self.weights)
-        else:
-            everywhere = (self.base == 1.0).all()
-            C = kernels.covariance(X if everywhere else np.sqrt(self.base)[:, np.newaxis] * X)
+        C = kernels.fold_covariances(X, self.weights) if own else self._base_covariance()
         fits = self._in_blocks(
             lambda part: kernels.pls_covariance(
                 C[part] if own else C,
@@ -422,6 +462,14 @@ class _Problem:
             X.shape[1] * (5 * self.Y.shape[1] + 2 * n_components),
         )
         return fits, fits.coefficients
+
+    def _base_covariance(self):
+        """Return the covariance matrix of the samples, weighted by their base; it is kept."""
+        if not np.array_equal(self.base, self.C_base):
+            everywhere = (self.base == 1.0).all()
+            weighted = self.X if everywhere else np.sqrt(self.base)[:, np.newaxis] * self.X
+            self.C, self.C_base = kernels.covariance(weighted), self.base
+        return self.C
 
     def _takes_own_covariances(self):
         """Whether the covariance way makes a matrix for each training set.
@@ -445,7 +493,7 @@ class _Problem:
                 scale=self.scale,
                 dual=self.wants_coef,
             ),
-            n * (4 * m + self.n_components * (1 + self.wants_coef)) + 16 * m * self.X.shape[1],
+            n * (5 * m + self.n_components * (1 + self.wants_coef)) + 16 * m * self.X.shape[1],
         )
         if not self.wants_coef:
             return fits, None

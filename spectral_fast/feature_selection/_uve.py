@@ -1,20 +1,24 @@
 """Elimination of channels whose regression coefficients are not stable."""
 
 import warnings
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from spectral_fast import kernels
 from spectral_fast._folds import random_training_sets, split
-from spectral_fast.cross_decomposition._cross_val import fit_resamples
+from spectral_fast.cross_decomposition._cross_val import fit_blocks, fit_resamples
 from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
 
 __all__ = ["MCUVE", "UVE"]
+
+#: Numbers that the training sets worked on together may take: what fits a processor's cache.
+_MOST_NUMBERS = 2**21
 
 
 class UVE(ChannelSelector):
@@ -163,21 +167,18 @@ class UVE(ChannelSelector):
         """
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
-        weights = self._training_sets(X, Y, groups)
-        if sample_weight is not None:
-            weights = weights * sample_weight
-
-        everyone = np.ones((1, len(X))) if sample_weight is None else sample_weight[np.newaxis]
-        self.n_components_ = _n_components(self.n_components, X, weights)
+        sets = self._training_sets(X, Y, groups)
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        n_components = _n_components(self.n_components, X, sets, weights)
         # Beyond what X gives, the models would describe the noise.
         with kernels.one_blas_thread():
-            _, n_found = fit_resamples(X, Y, everyone, self.n_components_)
+            _, n_found = fit_resamples(X, Y, weights[np.newaxis], n_components)
         self.n_components_ = max(1, int(n_found[0]))
 
         n, p = X.shape
         noise = check_random_state(self.random_state).random_sample((n, self.n_noise or p))
         noise *= self.noise * np.sqrt(X.var(axis=0).mean())
-        c = _reliability(np.hstack([X, noise]), Y, weights, self.n_components_)
+        c = _reliability(np.hstack([X, noise]), Y, sets, weights, self.n_components_)
         self.reliability_, self.noise_reliability_ = np.split(_as_targets(c), [p], axis=-1)
         strengths = _strengths(c)
         share = 1.0 if self.cutoff == "max" else self.cutoff
@@ -192,7 +193,7 @@ class UVE(ChannelSelector):
     def _training_sets(self, X, Y, groups):
         """Return how often each training set holds each sample."""
         if isinstance(self.cv, str):
-            return 1.0 - np.eye(len(X))
+            return _LeaveOneOut(len(X))
         splits = split(self.cv, X, Y, groups, self.random_state)
         if len(splits) < 2:
             raise ValueError(
@@ -349,13 +350,10 @@ class MCUVE(ChannelSelector):
         if not by_cv:
             self._check_count("n_features_to_select", self.n_features_to_select)
 
-        weights = random_training_sets(
-            len(X), self.n_resamples, self.train_size, self.random_state
-        ).astype(np.float64)
-        if sample_weight is not None:
-            weights *= sample_weight
-        self.n_components_ = _n_components(self.n_components, X, weights)
-        c = _reliability(X, Y, weights, self.n_components_)
+        sets = random_training_sets(len(X), self.n_resamples, self.train_size, self.random_state)
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        self.n_components_ = _n_components(self.n_components, X, sets, weights)
+        c = _reliability(X, Y, sets, weights, self.n_components_)
         self.reliability_ = _as_targets(c)
         scores = _strengths(c)
         order = np.argsort(-scores, kind="stable")
@@ -376,20 +374,55 @@ def nothing_selected(uve: UVE, scores: np.ndarray) -> str:
     )
 
 
-def _n_components(wanted: int, X: np.ndarray, weights: np.ndarray) -> int:
-    """Return how many components all training sets, the rows of `weights`, have room for."""
-    smallest = int((weights > 0).sum(axis=1).min())
+class _LeaveOneOut:
+    """The training sets that leave out one of `n` samples each, made where they are asked for.
+
+    All of them together would be as large as the square of the samples.
+    """
+
+    def __init__(self, n: int):
+        self.n = n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        left_out = np.arange(self.n)[part]
+        sets = np.ones((len(left_out), self.n))
+        sets[np.arange(len(left_out)), left_out] = 0.0
+        return sets
+
+
+#: How often each training set, a row, holds each sample.
+TrainingSets = np.ndarray | _LeaveOneOut
+
+
+def _blocks(sets: TrainingSets, numbers: int) -> Iterator[slice]:
+    """Return parts of the training sets, `numbers` being how many numbers each of them takes."""
+    return gen_batches(len(sets), max(32, _MOST_NUMBERS // numbers))
+
+
+def _n_components(wanted: int, X: np.ndarray, sets: TrainingSets, weights: np.ndarray) -> int:
+    """Return how many components all training sets have room for."""
+    counted = weights > 0
+    smallest = min(
+        int(np.count_nonzero(sets[part][:, counted], axis=1).min())
+        for part in _blocks(sets, len(X))
+    )
     return max(1, min(wanted, X.shape[1], smallest - 1))
 
 
 def _reliability(
-    X: np.ndarray, Y: np.ndarray, weights: np.ndarray, n_components: int
+    X: np.ndarray, Y: np.ndarray, sets: TrainingSets, weights: np.ndarray, n_components: int
 ) -> np.ndarray:
     """Return mean over standard deviation of PLS coefficients, (n_targets, n_features)."""
+    (n, p), m = X.shape, Y.shape[1]
+    parts = _blocks(sets, 4 * n + min(n, p) * (5 * m + 2 * n_components) + m * p)
+    blocks = (sets[part] * weights for part in parts)
     with kernels.one_blas_thread():
-        coef, _ = fit_resamples(X, Y, weights, n_components)
-    c = kernels.coefficient_reliability(coef.reshape(len(coef), -1))
-    return c.reshape(coef.shape[1:])
+        coef = fit_blocks(X, Y, weights, blocks, len(sets), n_components)
+        c = kernels.coefficient_reliability(each.reshape(len(each), -1) for each in coef)
+    return c.reshape(m, p)
 
 
 def _strengths(reliability: np.ndarray) -> np.ndarray:

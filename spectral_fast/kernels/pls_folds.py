@@ -43,10 +43,23 @@ _EPS = np.finfo(np.float64).eps
 #: of BLAS, fewer of the threads.
 _ROWS = 16
 
+#: Multiplications up to which OpenBLAS makes no copies of the matrices it multiplies.
+_SMALL_PRODUCT = 10**6
+
 #: The samples go into at most so many chunks, each with a share of the weight vectors,
 #: of at least so many samples.
 _CHUNKS = 16
 _SAMPLES = 128
+
+
+@helper()
+def _n_blocks(n_rows, few, many):
+    """Return into how many blocks rows go whose products are computed together.
+
+    A block has `few` rows, or up to `many` where that leaves 16 blocks: more rows make better use
+    of BLAS, fewer of the threads.
+    """
+    return min((n_rows + few - 1) // few, max(16, (n_rows + many - 1) // many))
 
 
 @helper(fastmath=_SUM_FLAGS)
@@ -71,23 +84,110 @@ def _add(out, factor, a):
         out[i] += factor * a[i]
 
 
+@helper(fastmath=_SUM_FLAGS)
+def _dots(rows, z, out):
+    """Set `out` to the products of the rows with `z`, four at a time: `z` is read once for them."""
+    n_rows, n = rows.shape
+    n_fours = n_rows - n_rows % 4
+    for b in range(0, n_fours, 4):
+        p0 = p1 = p2 = p3 = 0.0
+        r0, r1, r2, r3 = rows[b], rows[b + 1], rows[b + 2], rows[b + 3]
+        for i in range(n):
+            p0 += r0[i] * z[i]
+            p1 += r1[i] * z[i]
+            p2 += r2[i] * z[i]
+            p3 += r3[i] * z[i]
+        out[b], out[b + 1], out[b + 2], out[b + 3] = p0, p1, p2, p3
+    for b in range(n_fours, n_rows):
+        out[b] = _dot(rows[b], z)
+
+
+@helper(fastmath=("contract",))
+def _subtract(rows, factors, out):
+    """Take the rows times their factors from `out`, four at a time."""
+    n_rows, n = rows.shape
+    n_fours = n_rows - n_rows % 4
+    for b in range(0, n_fours, 4):
+        f0, f1, f2, f3 = factors[b], factors[b + 1], factors[b + 2], factors[b + 3]
+        r0, r1, r2, r3 = rows[b], rows[b + 1], rows[b + 2], rows[b + 3]
+        for i in range(n):
+            out[i] -= f0 * r0[i] + f1 * r1[i] + f2 * r2[i] + f3 * r3[i]
+    for b in range(n_fours, n_rows):
+        _add(out, -factors[b], rows[b])
+
+
 @helper()
-def _orthogonalise(weights, T, out, out_coefficients, workz):
+def _combine(factors, divisor, rows, out):
+    """Set `out` to the sum of the rows times their factors, over the divisor."""
+    factor = factors[0] / divisor
+    for i in range(out.size):
+        out[i] = factor * rows[0, i]
+    for c in range(1, rows.shape[0]):
+        _add(out, factors[c] / divisor, rows[c])
+
+
+@helper()
+def _weigh(weights, a, mean, out):
+    for i in range(out.size):
+        out[i] = weights[i] * (a[i] - mean)
+
+
+@helper(fastmath=_SUM_FLAGS)
+def _shift(weights, change, out, outz):
+    """Add a number to `out`, and set `outz` to the weighted result."""
+    for i in range(out.size):
+        out[i] += change
+        outz[i] = weights[i] * out[i]
+
+
+@helper(fastmath=_SUM_FLAGS)
+def _add_weighted(weights, factor, a, out, outz):
+    """Add as `_add`, set `outz` to the weighted result, and return the product of both."""
+    square = 0.0
+    for i in range(out.size):
+        out[i] += factor * a[i]
+        outz[i] = weights[i] * out[i]
+        square += outz[i] * out[i]
+    return square
+
+
+@helper(fastmath=_SUM_FLAGS)
+def _add_and_sum(weights, factor, a, out):
+    """Add as `_add`, and return the weighted sum of the result."""
+    total = 0.0
+    for i in range(out.size):
+        out[i] += factor * a[i]
+        total += weights[i] * out[i]
+    return total
+
+
+@helper()
+def _orthogonalise(weights, T, out, workz, out_coefficients, workc):
     """Make `out` orthogonal to the rows of `T`, which are orthonormal under the weights.
 
-    Adds the coefficients of what is taken away to `out_coefficients`. A second
-    pass follows where the first one cancels so much that its rounding shows.
+    `workz` holds the weighted `out`. Sets the coefficients of what is taken away, and returns the
+    weighted square of what is left. Of a single target nearly all that there is to take is along
+    the last row, so that goes first; another pass over all rows follows where one cancels so
+    much that its rounding shows.
     """
-    before = _weighted_dot(weights, out, out)
+    k = T.shape[0]
+    if k == 0:
+        return _dot(workz, out)
+    out_coefficients[:] = 0.0
+    last = _dot(T[k - 1], workz)
+    out_coefficients[k - 1] = last
+    after = _add_weighted(weights, -last, T[k - 1], out, workz)
     for _ in range(2):
-        for i in range(out.size):
-            workz[i] = weights[i] * out[i]
-        for b in range(T.shape[0]):
-            coefficient = _dot(T[b], workz)
-            out_coefficients[b] += coefficient
-            _add(out, -coefficient, T[b])
-        if _weighted_dot(weights, out, out) > 0.01 * before:
+        before = after
+        _dots(T, workz, workc)
+        _subtract(T, workc, out)
+        for b in range(k):
+            out_coefficients[b] += workc[b]
+        after = _weighted_dot(weights, out, out)
+        if after > 0.01 * before:
             break
+        _weigh(weights, out, 0.0, workz)
+    return after
 
 
 @helper()
@@ -154,12 +254,14 @@ class _Folds(NamedTuple):
     V: np.ndarray  # (F m, n) weights ∘ U
     S: np.ndarray  # (F m, n) X X.T V
     T: np.ndarray  # (F, A, n) scores, orthonormal under the weights
-    R: np.ndarray  # (F, A or 0, n) X.T R are the rotations
+    Z: np.ndarray  # (F, A or 0, n) X.T Z are the weight vectors
+    B: np.ndarray  # (F, A, A) row k: the scores of weight vector k in terms of T
+    q: np.ndarray  # (F, m, A) loadings of y
     G: np.ndarray  # (F, m, A) coefficients of the orthogonalisation
     M: np.ndarray  # (F, m, m) products of the weight vectors
     N: np.ndarray  # (F, m, m) products of their scores
     a: np.ndarray  # (F, 3, m) combinations of the targets
-    z: np.ndarray  # (F, n) scratch
+    z: np.ndarray  # (F, m, n) scratch
     predictions: np.ndarray  # (A, number of test rows, m)
     dual: np.ndarray  # (F, m, n or 0) X.T dual are the coefficients
     n_found: np.ndarray  # (F,) components found
@@ -167,87 +269,90 @@ class _Folds(NamedTuple):
 
 
 @helper()
-def _advance(f, k, is_gram, max_iter, tol, folds):
-    """Add latent variable `k` to fold `f`, whose products ``X X.T v`` are in S.
+def _advance(start, stop, k, is_gram, max_iter, tol, folds):
+    """Add latent variable `k` to folds `start` to `stop` - 1, whose products ``X X.T v`` are in S.
 
-    Returns 1, or 0 and adds none where X or y is exhausted.
+    None is added where X or y is exhausted. The loop is in here, as handing over so many arrays
+    takes longer than a fold of few samples.
     """
-    m, n = folds.U[f].shape
-    weights = folds.weights[f]
-    U, G, M, N, z = folds.U[f], folds.G[f], folds.M[f], folds.N[f], folds.z[f]
-    V = folds.V[f * m : f * m + m]
-    S = folds.S[f * m : f * m + m]
-    left = 0.0
-    for c in range(m):
-        left += _dot(V[c], U[c])
-    if not left > folds.y_floor[f]:
-        return 0
-    for c in range(m):
-        mean = _dot(weights, S[c]) / folds.total[f]
-        for i in range(n):
-            S[c, i] -= mean
-    for c in range(m):
-        for e in range(m):
-            M[c, e] = _dot(V[c], S[e])
-    for c in range(m):
-        for b in range(k):
-            G[c, b] = 0.0
-        _orthogonalise(weights, folds.T[f, :k], S[c], G[c], z)
-    for c in range(m):
-        for e in range(m):
-            N[c, e] = _weighted_dot(weights, S[c], S[e])
-    a = folds.a[f, 0]
-    tt = _find_direction(M, N, max_iter, tol, a, folds.a[f, 1], folds.a[f, 2])
-
-    # What rounding leaves of scores that should be zero: with the Gram matrix X X.T v is
-    # rounded, each sample by itself; without it X w, for the unit vector w.
-    for i in range(n):
-        z[i] = 0.0
-    for c in range(m):
-        _add(z, a[c], V[c])
-    floor = _EPS * np.sqrt(folds.spread[f])
-    if is_gram:
-        floor *= np.sqrt(folds.spread[f] * _dot(z, z) / n)
-    if not tt > (10.0 * floor) ** 2:
-        return 0
-
-    norm = np.sqrt(tt)
-    t = folds.T[f, k]
-    for i in range(n):
-        t[i] = 0.0
-    for c in range(m):
-        _add(t, a[c] / norm, S[c])
-    wants_dual = folds.R.shape[1] > 0
-    if wants_dual:
-        R = folds.R[f]
-        for i in range(n):
-            R[k, i] = z[i] / norm
+    m, n = folds.U.shape[1:]
+    wants_dual = folds.Z.shape[1] > 0
+    for f in range(start, stop):
+        if folds.n_found[f] < k:
+            continue
+        weights = folds.weights[f]
+        U, T, B, G, M, N = folds.U[f], folds.T[f], folds.B[f], folds.G[f], folds.M[f], folds.N[f]
+        V = folds.V[f * m : f * m + m]
+        S = folds.S[f * m : f * m + m]
+        left = 0.0
         for c in range(m):
-            for b in range(k):
-                _add(R[k], -a[c] * G[c, b] / norm, R[b])
-    explained = 0.0
-    for c in range(m):
-        q = _dot(V[c], t)
-        explained += q * q
-        if wants_dual:
-            _add(folds.dual[f, c], q, folds.R[f, k])
-        _add(U[c], -q, t)
-        # Where little of y is left its rounding has a mean, which would bring in that of X.
-        mean = _dot(weights, U[c]) / folds.total[f]
-        for i in range(n):
-            V[c, i] = weights[i] * (U[c, i] - mean)
-    folds.noise[f, k] = floor / norm * np.sqrt(explained / folds.total[f])
-    return 1
+            left += _dot(V[c], U[c])
+        if not left > folds.y_floor[f]:
+            continue
+        for c in range(m):
+            _shift(weights, -_dot(weights, S[c]) / folds.total[f], S[c], folds.z[f, c])
+        for c in range(m):
+            for e in range(m):
+                M[c, e] = _dot(V[c], S[e])
+        for c in range(m):
+            N[c, c] = _orthogonalise(weights, T[:k], S[c], folds.z[f, c], G[c, :k], B[k, :k])
+            for e in range(c):
+                N[c, e] = N[e, c] = _weighted_dot(weights, S[c], S[e])
+        a = folds.a[f, 0]
+        tt = _find_direction(M, N, max_iter, tol, a, folds.a[f, 1], folds.a[f, 2])
+
+        # What rounding leaves of scores that should be zero: with the Gram matrix X X.T v is
+        # rounded, each sample by itself; without it X w, for the unit vector w.
+        z = folds.Z[f, k] if wants_dual else folds.z[f, 0]
+        _combine(a, 1.0, V, z)
+        floor = _EPS * np.sqrt(folds.spread[f])
+        if is_gram:
+            floor *= np.sqrt(folds.spread[f] * _dot(z, z) / n)
+        if not tt > (10.0 * floor) ** 2:
+            continue
+
+        norm = np.sqrt(tt)
+        _combine(a, norm, S, T[k])
+        for b in range(k):
+            B[k, b] = 0.0
+            for c in range(m):
+                B[k, b] += a[c] * G[c, b]
+        B[k, k] = norm
+        explained = 0.0
+        for c in range(m):
+            q = _dot(V[c], T[k])
+            explained += q * q
+            folds.q[f, c, k] = q
+            # Where little of y is left its rounding has a mean, which would bring in that of X.
+            mean = _add_and_sum(weights, -q, T[k], U[c]) / folds.total[f]
+            _weigh(weights, U[c], mean, V[c])
+        folds.noise[f, k] = floor / norm * np.sqrt(explained / folds.total[f])
+        folds.n_found[f] += 1
 
 
 @helper()
-def _predict(f, k, folds):
-    """Predict the samples that fold `f` leaves out, with the components found so far."""
-    for j in range(folds.test_start[f], folds.test_start[f + 1]):
-        i = folds.test_rows[j]
-        for c in range(folds.Y.shape[1]):
-            centre = folds.Y[i, c] if folds.weights[f, i] > 0.0 else folds.y_mean[f, c]
-            folds.predictions[k, j, c] = centre - folds.y_std[f, c] * folds.U[f, c, i]
+def _combine_weights(start, stop, folds):
+    """Set the dual coefficients, B⁻¹ q of the rows of Z, by back substitution."""
+    for f in range(start, stop):
+        n_found, B = folds.n_found[f], folds.B[f]
+        for c in range(folds.q.shape[1]):
+            q = folds.q[f, c]
+            for k in range(n_found - 1, -1, -1):
+                q[k] /= B[k, k]
+                for b in range(k):
+                    q[b] -= B[k, b] * q[k]
+                _add(folds.dual[f, c], q[k], folds.Z[f, k])
+
+
+@helper()
+def _predict(start, stop, k, folds):
+    """Predict the samples that each fold leaves out, with the components found so far."""
+    for f in range(start, stop):
+        for j in range(folds.test_start[f], folds.test_start[f + 1]):
+            i = folds.test_rows[j]
+            for c in range(folds.Y.shape[1]):
+                centre = folds.Y[i, c] if folds.weights[f, i] > 0.0 else folds.y_mean[f, c]
+                folds.predictions[k, j, c] = centre - folds.y_std[f, c] * folds.U[f, c, i]
 
 
 def _examples():
@@ -268,29 +373,28 @@ def _add_to_block(start, stop, K, first, last, max_iter, tol, folds):
     for k in range(first, last):
         if is_gram:
             np.dot(folds.V[start * m : stop * m], K, folds.S[start * m : stop * m])
-        for f in range(start, stop):
-            if folds.n_found[f] == k:
-                folds.n_found[f] += _advance(f, k, is_gram, max_iter, tol, folds)
-            _predict(f, k, folds)
+        _advance(start, stop, k, is_gram, max_iter, tol, folds)
+        _predict(start, stop, k, folds)
+    if last == folds.Z.shape[1]:
+        _combine_weights(start, stop, folds)
 
 
 @kernel(work=_work, examples=_examples, blas=True)
 def _add_components(
     K, first, last, max_iter, tol,
     Y, weights, total, y_mean, y_std, y_floor, spread, test_rows, test_start,
-    workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
+    workU, workV, workS, workT, workZ, workB, workq, workG, workM, workN, worka, workz,
     out_predictions, out_dual, out_n_found, out_noise,
 ):  # fmt: skip
     """Add components `first` to `last` - 1 to all folds; without `K` their products are there."""
     n_folds = weights.shape[0]
-    # Folds whose products are computed together: 8, and of very many up to 32. More make
-    # better use of BLAS, fewer of the threads.
-    n_blocks = min((n_folds + 7) // 8, max(16, (n_folds + 31) // 32))
+    most = 16 if 16 * K.size <= _SMALL_PRODUCT else 32
+    n_blocks = _n_blocks(n_folds, 8, most)
     for block in prange(n_blocks):
         # Made here, since what a parallel loop writes to arrays of a tuple from outside is lost.
         folds = _Folds(
             Y, weights, total, y_mean, y_std, y_floor, spread, test_rows, test_start,
-            workU, workV, workS, workT, workR, workG, workM, workN, worka, workz,
+            workU, workV, workS, workT, workZ, workB, workq, workG, workM, workN, worka, workz,
             out_predictions, out_dual, out_n_found, out_noise,
         )  # fmt: skip
         start = block * n_folds // n_blocks
@@ -369,12 +473,14 @@ def _start(Y, weights, spread, test_rows, n_components, scale, dual):
         V=V.reshape(n_folds * m, n),
         S=np.empty((n_folds * m, n)),
         T=np.empty((n_folds, A, n)),
-        R=np.empty((n_folds, A if dual else 0, n)),
+        Z=np.empty((n_folds, A if dual else 0, n)),
+        B=np.empty((n_folds, A, A)),
+        q=np.empty((n_folds, m, A)),
         G=np.empty((n_folds, m, A)),
         M=np.empty((n_folds, m, m)),
         N=np.empty((n_folds, m, m)),
         a=np.empty((n_folds, 3, m)),
-        z=np.empty((n_folds, n)),
+        z=np.empty((n_folds, m, n)),
         predictions=np.empty((A, sum(map(len, test_rows)), m)),
         dual=np.zeros((n_folds, m, n if dual else 0)),
         n_found=np.zeros(n_folds, dtype=np.int64),
@@ -470,7 +576,7 @@ def pls_direct(
 )
 def _multiply_dual(dual, X, out):
     n_rows = dual.shape[0]
-    n_blocks = (n_rows + _ROWS - 1) // _ROWS
+    n_blocks = _n_blocks(n_rows, _ROWS, 64)
     for block in prange(n_blocks):
         start, stop = block * n_rows // n_blocks, (block + 1) * n_rows // n_blocks
         np.dot(dual[start:stop], X, out[start:stop])
