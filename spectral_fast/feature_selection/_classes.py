@@ -43,7 +43,7 @@ class ForClasses(ChannelSelector):
     >>> X, octane = load_gasoline(return_X_y=True)
     >>> grade = ["premium" if each > 87 else "regular" for each in octane]
     >>> ForClasses(VIP(n_components=3)).fit_transform(X, grade).shape
-    (60, 137)
+    (60, 83)
     """
 
     _parameter_constraints: ClassVar[dict] = {"selector": [HasMethods(["fit", "subset"]), None]}
