@@ -8,7 +8,12 @@ own module, where they are replaced.
 from collections.abc import Mapping
 from typing import Any
 
-from spectral_fast.dropin.spectral_predict import _preprocess, _textbook, _variable_selection
+from spectral_fast.dropin.spectral_predict import (
+    _preprocess,
+    _search,
+    _textbook,
+    _variable_selection,
+)
 
 __all__ = ["replacements"]
 
@@ -27,6 +32,8 @@ def replacements(quirks: str) -> Mapping[tuple[str, str], Any]:
     selection = _variable_selection if quirks == "keep" else _textbook
     swaps = _attributes("preprocess", _preprocess, _PREPROCESS)
     swaps |= _attributes("variable_selection", selection, _VARIABLE_SELECTION)
+    search = _search.run_search_as_is if quirks == "keep" else _search.run_search_fixed
+    swaps["spectral_predict.search", "run_search"] = search
     if quirks == "fix":
         swaps |= _attributes("models", _textbook, ("compute_vip",))
     return swaps

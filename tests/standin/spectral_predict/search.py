@@ -148,7 +148,8 @@ def run_search(
     else:
         cv = StratifiedKFold(folds, shuffle=True, random_state=42)
     configs = configurations(
-        preprocessing_methods or DEFAULT_PREPROCESSING, window_sizes or [7, 19]
+        DEFAULT_PREPROCESSING if preprocessing_methods is None else preprocessing_methods,
+        [7, 19] if window_sizes is None else window_sizes,
     )
     methods = [each for each in variable_selection_methods or () if each in METHODS]
     methods = methods or ["importance"]
@@ -165,7 +166,8 @@ def run_search(
             analysis_wl_min,
             analysis_wl_max,
         )
-        counts = [k for k in variable_counts or COUNTS if k < spectra.shape[1]]
+        counts = COUNTS if variable_counts is None else variable_counts
+        counts = [k for k in counts if k < spectra.shape[1]]
         regions = []
         if enable_region_subsets:
             regions = create_region_subsets(spectra, labels, wavelengths, n_top_regions)

@@ -1,0 +1,227 @@
+"""The replacement of the application's search against the stand-in's, one fit after another."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spectral_fast import dropin
+from spectral_fast.datasets import load_gasoline
+from tests import standin
+
+EVERY_METHOD = ["importance", "spa", "uve", "uve_spa", "ipls"]
+SMALL = {"max_n_components": 3, "variable_counts": [4, 9], "preprocessing_methods": {"raw": True}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def application():
+    with standin.on_path():
+        yield
+        dropin.unpatch(standin.NAME)
+
+
+@pytest.fixture(autouse=True)
+def same_noise(monkeypatch):
+    """Let every elimination see the same noise, however often it is asked."""
+    monkeypatch.setattr(
+        np.random, "randn", lambda *shape: np.random.default_rng(1).standard_normal(shape)
+    )
+
+
+def spectra(task="regression", step=12):
+    gasoline = load_gasoline()
+    wavelengths = [f"{each:.1f}" for each in gasoline.wavelengths[::step]]
+    X = pd.DataFrame(gasoline.data[:, ::step], columns=wavelengths)
+    y = pd.Series(gasoline.target)
+    if task == "classification":
+        y = pd.Series(np.digitize(y, np.quantile(y, [0.3, 0.7])))
+    return X, y
+
+
+def search(X, y, task="regression", quirks=None, **options):
+    """Return the table, the encoder and the events, patched or not."""
+    events = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # models of rounding errors, fits that do not converge
+        if quirks is None:
+            run = standin.load("search").run_search
+            table, encoder = run(X, y, task, progress_callback=events.append, **options)
+        else:
+            with dropin.patched(standin.NAME, quirks=quirks):
+                run = standin.load("search").run_search
+                table, encoder = run(X, y, task, progress_callback=events.append, **options)
+    return table, encoder, events
+
+
+def plain(table):
+    """Return the rows in the order of evaluation, the errors of quartiles as numbers."""
+    table = table.sort_index()
+    if "regional_rmse" in table:
+        quartiles = [each if isinstance(each, dict) else {} for each in table["regional_rmse"]]
+        for name in ("Q1", "Q2", "Q3", "Q4"):
+            table[name] = [each.get(name, np.nan) for each in quartiles]
+        del table["regional_rmse"]
+    if "Error" in table:
+        table["Error"] = table["Error"].notna()
+    return table
+
+
+def assert_equal(X, y, task="regression", rtol=1e-6, **options):
+    theirs, encoder, events = search(X, y, task, **options)
+    ours, own_encoder, own_events = search(X, y, task, "keep", **options)
+    assert list(ours.columns) == list(theirs.columns)
+    assert type(own_encoder) is type(encoder)
+    numbers = ("current", "total")
+    assert [[each[n] for n in numbers] for each in own_events] == [
+        [each[n] for n in numbers] for each in events
+    ]
+    for own, their in zip(own_events, events, strict=True):
+        best, expected = own["best_model"], their["best_model"]
+        assert (best is None) == (expected is None)
+        if best is not None:
+            assert (best["Model"], best["SubsetTag"]) == (expected["Model"], expected["SubsetTag"])
+    pd.testing.assert_frame_equal(plain(ours), plain(theirs), rtol=rtol, atol=1e-9)
+    assert ours["Rank"].is_monotonic_increasing
+    return ours
+
+
+def test_takes_the_applications_arguments():
+    original = inspect.signature(standin.load("search").run_search)
+    with dropin.patched(standin.NAME):
+        search = standin.load("search")
+        assert inspect.signature(search.run_search).parameters.keys() == original.parameters.keys()
+        assert search.run_search.__module__.startswith("spectral_fast.")
+        for name in ("_run_single_fold", "_run_single_config"):
+            assert getattr(search, name).__module__ == f"{standin.NAME}.search"
+
+
+def test_preprocessings_and_regions_equal_the_definition():
+    assert_equal(
+        *spectra(),
+        max_n_components=3,
+        models_to_test=["PLS", "Ridge"],
+        ridge_alphas_list=[0.1],
+        enable_variable_subsets=False,
+        n_top_regions=1,
+        tier="quick",
+    )
+
+
+def test_selections_equal_the_definition():
+    table = assert_equal(
+        *spectra(),
+        **SMALL | {"preprocessing_methods": {"raw": True, "snv": True}},
+        enabled_models=["PLS", "Ridge"],
+        variable_selection_methods=EVERY_METHOD,
+        enable_region_subsets=False,
+    )
+    assert set(table["SubsetTag"]) >= {"full", "top4_uve_spa", "top9_importance"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {
+            "enabled_models": ["Lasso", "ElasticNet"],
+            "max_iter": 60,
+            "lasso_alphas_list": [1e-4, 1e-3],
+            "elasticnet_alphas_list": [1e-3],
+        },
+        {"enabled_models": ["RandomForest"], "rf_n_trees_list": [3, 7]},
+        {"enabled_models": ["PLS", "Ridge"], "ridge_alphas_list": [1e-3, 5.0], "folds": 4},
+    ],
+)
+def test_models_equal_the_definition(options):
+    assert_equal(*spectra(step=16), rtol=1e-5, **SMALL | {"n_top_regions": 2} | options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"analysis_wl_min": 1000, "analysis_wl_max": 1400.0},
+        {"analysis_wl_max": 1100},
+        {
+            "interference_settings": {
+                "wavelength_exclusion": {"enabled": True, "exclude_ranges": "1100-1200,1300-1350"},
+                "msc": True,
+            },
+            "analysis_wl_min": 1000,
+        },
+        {"variable_penalty": 0, "complexity_penalty": 9, "total_samples_original": 99},
+        {"excluded_count": 3, "validation_count": 5, "folds": 3},
+        {"variable_counts": [9, 500, 4]},
+        {"variable_counts": [500], "variable_selection_methods": ["spa"]},
+        {"variable_counts": []},
+        {"variable_selection_methods": []},
+        {"variable_selection_methods": ["boruta", "uve"], "uve_cutoff_multiplier": 0.5},
+        {"variable_selection_methods": ["uve_spa"], "uve_n_components": 2},
+        {"variable_selection_methods": ["ipls"], "ipls_n_intervals": 5, "uve_n_components": 1},
+        {"preprocessing_methods": {}},
+        {"preprocessing_methods": {"snv": True, "sg2": True, "deriv_snv": True}},
+    ],
+)
+def test_options_equal_the_definition(options):
+    assert_equal(
+        *spectra(),
+        **{"models_to_test": ["PLS"], "tier": "quick", "enable_region_subsets": False}
+        | SMALL
+        | options,
+    )
+
+
+@pytest.mark.parametrize("method", ["binning", "rare_boost"])
+def test_weights_equal_the_definition(method):
+    table = assert_equal(
+        *spectra(step=16),
+        **SMALL,
+        enabled_models=["PLS", "Ridge"],
+        imbalance_method=method,
+        variable_selection_methods=["importance", "spa"],
+    )
+    failed = table["Error"].notna()
+    assert set(table.loc[failed, "Model"]) == {"PLS"}
+    assert "Ridge" in set(table.loc[~failed, "Model"])
+
+
+@pytest.mark.parametrize("imbalance", [None, "class_weight"])
+@pytest.mark.parametrize("text", [False, True])
+def test_classes_equal_the_definition(imbalance, text):
+    X, y = spectra("classification", step=16)
+    if text:
+        y = y.map(dict(enumerate(["low", "medium", "high"]))).astype(object)
+    assert_equal(
+        X,
+        y,
+        "classification",
+        **SMALL,
+        enabled_models=["PLS-DA", "RandomForest"],
+        rf_n_trees_list=[5],
+        imbalance_method=imbalance,
+        variable_selection_methods=["importance", "ipls"],
+        rtol=1e-5,
+    )
+
+
+def test_two_classes_with_numbers_of_their_own_equal_the_definition():
+    X, y = spectra("classification", step=16)
+    assert_equal(X, y.map({0: 7, 1: 7, 2: 3}), "classification", **SMALL, rtol=1e-5)
+
+
+def test_three_uneven_classes_equal_the_definition():
+    X, y = spectra("classification", step=16)
+    assert_equal(X, y.map({0: 1, 1: 2, 2: 10}), "classification", **SMALL, rtol=1e-5)
+
+
+def test_regions_with_fewer_channels_than_components_are_recorded():
+    table = assert_equal(
+        *spectra(step=16),
+        **SMALL | {"max_n_components": 6},
+        models_to_test=["PLS"],
+        tier="quick",
+        enable_variable_subsets=False,
+    )
+    failed = table[table["Error"].notna()]
+    assert failed["Error"].str.contains("n_components").all()
+    assert (failed["Rank"] == len(table) - len(failed) + 1).all()
