@@ -78,19 +78,19 @@ def check_partition(splits: Splits, n_samples: int) -> None:
 
 
 def random_training_sets(
-    n_samples: int, n_sets: int, train_size: float, random_state: Any
+    n_samples: int, n_sets: int, train_size: float, random_state: Any, noun: str = "samples"
 ) -> np.ndarray:
     """Return random training sets, (n_sets, n_samples) bool, drawn without replacement.
 
-    Each holds the share `train_size` of the samples. More sets leave the first ones as
-    they are.
+    Each holds the share `train_size` of the samples, or of what else `noun` says. More sets
+    leave the first ones as they are.
     """
     n_train = round(train_size * n_samples)
     if not 2 <= n_train < n_samples:
         raise ValueError(
-            f"`train_size` must leave from 2 to {n_samples - 1} of the {n_samples} samples in a "
+            f"`train_size` must leave from 2 to {n_samples - 1} of the {n_samples} {noun} in a "
             f"training set; got {train_size}, which leaves {n_train}. Use a share such as 0.75, "
-            "or add samples."
+            f"or add {noun}."
         )
     random_state = check_random_state(random_state)
     sets = np.empty((n_sets, n_samples), dtype=bool)

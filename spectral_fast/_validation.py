@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_finite", "check_spectra", "listed", "needs_no_conversion"]
+__all__ = ["check_finite", "check_finite_targets", "check_spectra", "listed", "needs_no_conversion"]
 
 _N_LISTED = 5
 
@@ -85,14 +85,29 @@ def _check_varying_spectra(X: np.ndarray) -> None:
         )
 
 
-def _check_targets(y: np.ndarray) -> None:
-    y = y.reshape(len(y), -1)
-    bad = np.flatnonzero(~np.isfinite(y).all(axis=1))
+def check_finite_targets(y: Any) -> None:
+    """Raise an error that names the rows where `y` holds NaN or infinity.
+
+    What else may be wrong with `y` is left to scikit-learn's checks.
+    """
+    try:
+        y = np.asarray(y)
+        y = y.astype(np.float64) if y.dtype == object else y
+    except (TypeError, ValueError):
+        return
+    if y.ndim == 0 or y.dtype.kind != "f":
+        return
+    bad = np.flatnonzero(~np.isfinite(y.reshape(len(y), -1)).all(axis=1))
     if bad.size:
         raise ValueError(
             f"y has NaN or infinite values in {listed(bad, 'row')} (counted from 0). "
             "Remove these rows, or measure them."
         )
+
+
+def _check_targets(y: np.ndarray) -> None:
+    check_finite_targets(y)
+    y = y.reshape(len(y), -1)
     constant = np.flatnonzero(y.min(axis=0) == y.max(axis=0))
     if constant.size:
         where = "" if y.shape[1] == 1 else f" in {listed(constant, 'target')} (counted from 0)"

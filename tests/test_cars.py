@@ -130,11 +130,33 @@ class TestTheFittedSelector:
         cars = CARS(n_runs=10, cv=4).fit(X, y)
         assert_array_equal(cars.scores_[[0, 9, 20]], 0)
 
-    def test_constant_target(self):
+    def test_target_that_varies_in_few_samples(self):
+        """A run may draw samples among which it does not."""
         X, _ = mixtures()
-        cars = CARS(n_runs=10, cv=4).fit(X, np.full(16, 3.0))
-        assert cars.n_features_ == cars.sizes_[0]
-        assert_allclose(cars.rmsecv_, 0.0, atol=1e-12)
+        y = np.r_[1.0, np.full(15, 3.0)]
+        cars = CARS(n_runs=10, train_size=0.3, cv=4).fit(X, y)
+        assert 0 < cars.n_features_ < X.shape[1]
+
+    def test_weights(self):
+        X, y = mixtures()
+        y = y + 0.3 * np.random.default_rng(0).normal(size=16)
+        splits = list(KFold(4).split(X))
+        cars = CARS(3, n_runs=6, cv=splits)
+        plain = cars.fit(X, y).run_rmsecv_
+        assert_array_equal(cars.fit(X, y, np.full(16, 2.0)).run_sizes_, cars.run_sizes_)
+        assert_allclose(cars.fit(X, y, np.full(16, 2.0)).run_rmsecv_, plain, rtol=1e-9)
+        weighted = cars.fit(X, y, np.linspace(0.1, 2.0, 16)).run_rmsecv_
+        assert not np.allclose(weighted, plain, rtol=1e-3)
+
+    def test_samples_without_weight_have_no_part(self):
+        X, y = mixtures()
+        weights = np.ones(16)
+        weights[[3, 9]] = 0.0
+        cars = CARS(3, n_runs=6, cv=list(KFold(4).split(X)))
+        expected = cars.fit(X, y, weights).run_rmsecv_
+        X[[3, 9]] *= 50.0
+        y[[3, 9]] = 1e3
+        assert_allclose(cars.fit(X, y, weights).run_rmsecv_, expected, rtol=1e-6)
 
     @pytest.mark.parametrize("p", [1, 2, 3])
     def test_few_channels(self, p):

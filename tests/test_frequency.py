@@ -10,10 +10,16 @@ from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.feature_selection import SelectKBest, f_regression
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
 from spectral_fast import kernels
-from spectral_fast.feature_selection import UVE, VIP, SelectionFrequency, selection_frequency
+from spectral_fast.feature_selection import (
+    UVE,
+    VIP,
+    CoefficientMagnitude,
+    SelectionFrequency,
+    selection_frequency,
+)
 from tests.reference.uve import draws
 
 
@@ -99,6 +105,62 @@ class TestAgainstFits:
             selection_frequency(Counting(f_regression, k=2), X, y, n_resamples=4, n_jobs=n_jobs)
         assert seen == [min(n_threads, before)] * 4
         assert kernels.get_num_threads() == before
+
+
+class TestGroupsAndWeights:
+    def test_random_parts_hold_groups_together(self):
+        X, y = mixtures(24)
+        groups = np.repeat(list("hgfedcba"), 3)
+        selector = VIP(2, n_features_to_select=4)
+        result = selection_frequency(selector, X, y, groups=groups, n_resamples=6, train_size=0.5)
+        names = np.unique(groups)
+        parts = [np.flatnonzero(np.isin(groups, names[rows])) for rows in draws(8, 6, 4)]
+        assert [len(part) for part in parts] == [12] * 6
+        assert_array_equal(result.supports, one_by_one(selector, X, y, parts))
+
+    def test_training_sets_hold_groups_together(self):
+        X, y = mixtures()
+        groups = np.arange(20) // 4
+        cv = GroupKFold(5)
+        result = selection_frequency(VIP(2), X, y, cv=cv, groups=groups)
+        parts = [train for train, _ in cv.split(X, y, groups)]
+        assert_array_equal(result.supports, one_by_one(VIP(2), X, y, parts))
+
+    def test_reach_the_selector(self):
+        X, y = mixtures()
+        groups = np.arange(20) // 2
+        weights = np.linspace(0.1, 2.0, 20)
+        selector = CoefficientMagnitude(2, n_features_to_select="cv", cv=GroupKFold(3))
+        result = selection_frequency(
+            selector, X, y, groups=groups, sample_weight=weights.tolist(), n_resamples=4
+        )
+        parts = [np.flatnonzero(np.isin(groups, names)) for names in draws(10, 4, 8)]
+        expected = [
+            selector.fit(X[rows], y[rows], weights[rows], groups[rows]).support_ for rows in parts
+        ]
+        assert_array_equal(result.supports, expected)
+
+    def test_groups_that_the_selector_does_not_take(self):
+        X, y = mixtures()
+        selector = SelectKBest(f_regression, k=2)
+        result = selection_frequency(selector, X, y, groups=np.arange(20) // 2, n_resamples=3)
+        assert_array_equal(result.supports.sum(axis=1), 2)
+
+    def test_weights_that_the_selector_does_not_take(self):
+        X, y = mixtures()
+        with pytest.raises(ValueError, match=r"`sample_weight` needs a selector .* that of VIP"):
+            selection_frequency(VIP(2), X, y, sample_weight=np.ones(20))
+
+    def test_few_groups(self):
+        X, y = mixtures()
+        with pytest.raises(ValueError, match=r"from 2 to 1 of the 2 groups .* or add groups"):
+            selection_frequency(VIP(2), X, y, groups=np.arange(20) // 10)
+
+    @pytest.mark.parametrize("name", ["groups", "sample_weight"])
+    def test_lengths(self, name):
+        X, y = mixtures()
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            selection_frequency(CoefficientMagnitude(2), X, y, **{name: np.ones(19)})
 
 
 class TestNothingSelected:

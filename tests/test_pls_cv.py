@@ -303,7 +303,7 @@ class TestBadInput:
     def test_not_finite(self, value):
         X, y = mixtures()
         y[3] = value
-        with pytest.raises(ValueError, match=r"Input y contains (NaN|infinity)"):
+        with pytest.raises(ValueError, match=r"y has NaN or infinite values in row"):
             PLSRegressionCV().fit(X, y)
         X[2, 4] = value
         with pytest.raises(ValueError, match=r"row 2 \(counted from 0\), channel 4"):

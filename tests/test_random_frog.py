@@ -133,13 +133,11 @@ class TestTheFittedSelector:
         assert_array_equal(first.scores_, second.scores_)
         assert (first.scores_ != other.scores_).any()
 
-    def test_constant_channels_and_target(self):
+    def test_constant_channels(self):
         X, y = mixtures()
         X[:, 12:] = 0.3
         fitted = frog(50).fit(X, y)
         assert fitted.scores_[:12].mean() > 2 * fitted.scores_[12:].mean()
-        constant = frog(n_iterations=5).fit(X, np.full(16, 3.0))
-        assert_allclose(constant.rmsecv_, 0.0, atol=1e-12)
 
     @pytest.mark.parametrize("p", [1, 2, 3])
     def test_few_channels(self, p):
@@ -197,7 +195,8 @@ class TestBadInput:
 
     @pytest.mark.parametrize("name", ["n_initial", "n_features_to_select"])
     def test_more_than_there_are(self, name):
-        with pytest.raises(ValueError, match=f"`{name}` must be from 1 to n_features=21; got 22"):
+        message = f"`{name}` must be an integer from 1 to n_features=21; got 22"
+        with pytest.raises(ValueError, match=message):
             frog(**{name: 22}).fit(*mixtures())
 
     def test_data(self):

@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from spectral_fast import kernels
 from spectral_fast._folds import Splits, check_partition, split
-from spectral_fast._validation import check_finite, needs_no_conversion
+from spectral_fast._validation import check_finite, check_finite_targets, needs_no_conversion
 
 __all__ = [
     "central_spectrum",
@@ -35,6 +35,9 @@ _MANY = 10
 
 #: Samples among which the one that centres the spectra is found.
 _FEW = 15
+
+#: Channels by which it is found.
+_SOME = 200
 
 
 def pls_cross_val_predict(
@@ -210,7 +213,9 @@ def _validate(X, y, n_components, sample_weight):
             X, dtype=np.float64, order="C", ensure_min_samples=2, ensure_all_finite=False
         )
     check_finite(X)
-    y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    check_finite_targets(y)
+    if not (type(y) is np.ndarray and y.dtype == np.float64 and y.ndim in (1, 2) and y.size):
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     check_consistent_length(X, y)
     if n_components > min(X.shape):
         raise ValueError(
@@ -536,12 +541,13 @@ def central_spectrum(X: np.ndarray, used: np.ndarray) -> np.ndarray:
     a sample that is far off.
     """
     rows = np.flatnonzero(used)
-    few = X[rows[:: max(1, len(rows) // _FEW)]]
-    deviations = few - few[0]
+    few = rows[:: max(1, len(rows) // _FEW)]
+    parts = X[few, :: max(1, X.shape[1] // _SOME)]
+    deviations = parts - parts[0]
     products = deviations @ deviations.T
     norms = products.diagonal()
     distances = norms[:, np.newaxis] + norms - 2 * products
-    return few[np.median(distances, axis=1).argmin()]
+    return X[few[np.median(distances, axis=1).argmin()]]
 
 
 def _check_training_sets(weights):

@@ -163,7 +163,9 @@ class PLSDiagnosticsMixin:
         centred = self._centred(X)
         projected = centred @ (self.coef_ * self._x_std).T
         explained = _ratio((projected.T @ centred) ** 2, _column_squares(projected)[:, None])
-        rest = np.maximum(_column_squares(centred) - explained, 0.0)  # rounding may go below
+        squares = _column_squares(centred)
+        rest = squares - explained
+        rest[rest <= len(centred) * np.finfo(np.float64).eps * squares] = 0.0  # is rounding
         with np.errstate(divide="ignore"):
             return np.divide(explained, rest, out=np.zeros_like(rest), where=explained > 0.0)
 

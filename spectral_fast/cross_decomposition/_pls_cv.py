@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast._folds import split
 from spectral_fast._plotting import new_axes
-from spectral_fast._validation import check_finite
+from spectral_fast._validation import check_finite, check_finite_targets
 from spectral_fast.cross_decomposition._cross_val import pls_cross_val_predict
 from spectral_fast.cross_decomposition._pls import PLSRegression
 
@@ -264,6 +264,7 @@ class PLSRegressionCV(PLSRegression):
         check_consistent_length(X, y)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
         check_finite(X, getattr(self, "feature_names_in_", None))
+        check_finite_targets(y)
         return X, check_array(y, input_name="y", dtype=np.float64, ensure_2d=False)
 
     def _cross_validate(self, X, y, splits) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the selectors of channels share."""
 
 import re
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast._folds import check_partition, split
 from spectral_fast._plotting import new_axes
-from spectral_fast._validation import check_finite
+from spectral_fast._validation import check_finite, check_finite_targets
 from spectral_fast.feature_selection._scores import geometric_sizes, path_rmsecv
 
-__all__ = ["ChannelSelector", "channel_axis", "check_sample_weight"]
+__all__ = ["ChannelSelector", "channel_axis", "channel_names", "check_sample_weight", "is_count"]
 
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+#: As in "-900.5 nm" or "nm900".
+_NUMBER = re.compile(r"(^[-+])?\d+(\.\d+)?")
 
 
 class ChannelSelector(SelectorMixin, BaseEstimator):
@@ -105,30 +107,36 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
 
     def _axis(self) -> tuple[np.ndarray, str]:
         """Return the channels' positions by the numbers in their names, and a label for them."""
-        return channel_axis(getattr(self, "feature_names_in_", None), self.n_features_in_)
+        return channel_axis(self._channel_names, self.n_features_in_)
 
     def _validate(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return checked spectra, C-contiguous float64, and the targets as columns."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float64,
-            order="C",
-            ensure_all_finite=False,
-            ensure_min_samples=2,
-            multi_output=True,
-            y_numeric=True,
+        check_finite_targets(y)
+        X, y = self._validate_spectra(X, y, ensure_min_samples=2, multi_output=True, y_numeric=True)
+        Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        for name, values in (("X", X), ("y", Y)):
+            if (values == values[0]).all():
+                raise ValueError(
+                    f"`{name}` must differ between samples; all {len(values)} have the same, such "
+                    f"as {values[0, 0]:g}. Pass samples that differ."
+                )
+        return X, Y
+
+    def _validate_spectra(self, X: Any, y: Any = "no_validation", **checks: Any) -> Any:
+        """Return checked spectra, C-contiguous float64, and y if it is there."""
+        self._channel_names = channel_names(X)
+        checked = validate_data(
+            self, X, y, dtype=np.float64, order="C", ensure_all_finite=False, **checks
         )
-        check_finite(X, getattr(self, "feature_names_in_", None))
-        return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        check_finite(checked[0] if isinstance(checked, tuple) else checked, self._channel_names)
+        return checked
 
     def _check_count(self, name: str, count: int) -> None:
         """Raise an error where `count`, the value of the parameter `name`, is no channel count."""
-        if not 1 <= count <= self.n_features_in_:
+        if not is_count(count, self.n_features_in_):
             raise ValueError(
-                f"`{name}` must be from 1 to n_features={self.n_features_in_}; got {count}. "
-                f"Use {self.n_features_in_} or fewer, or pass wider spectra."
+                f"`{name}` must be an integer from 1 to n_features={self.n_features_in_}; got "
+                f"{count}. Use {self.n_features_in_} or fewer, or pass wider spectra."
             )
 
     def _best_size(
@@ -185,15 +193,26 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
         return tags
 
 
-def channel_axis(names: np.ndarray | None, n_features: int) -> tuple[np.ndarray, str]:
+def is_count(value: Any, most: int) -> bool:
+    """Return whether `value` is an integer from 1 to `most`."""
+    return isinstance(value, Integral) and 1 <= int(value) <= most
+
+
+def channel_names(X: Any) -> list[str] | None:
+    """Return the names of the columns of `X`, numbers included, or None where it has none."""
+    columns = getattr(X, "columns", None)
+    return None if columns is None else [str(name) for name in columns]
+
+
+def channel_axis(names: list[str] | None, n_features: int) -> tuple[np.ndarray, str]:
     """Return the channels' positions by the numbers in their names, and a label for them."""
-    numbers = [number for number in map(_NUMBER.match, () if names is None else names) if number]
-    if len(numbers) == n_features:
-        axis = np.array([float(number.group()) for number in numbers])
-        units = {number.string[number.end() :].strip() for number in numbers}
-        unit = units.pop() if len(units) == 1 else ""
-        return axis, f"Channel ({unit})" if unit else "Channel"
-    return np.arange(n_features), "Channel number"
+    numbers = [number for number in map(_NUMBER.search, names or ()) if number]
+    axis = np.array([float(number.group()) for number in numbers])
+    if len(np.unique(axis)) < n_features:
+        return np.arange(n_features), "Channel number"
+    units = {_NUMBER.sub("", number.string, count=1).strip(" _") for number in numbers}
+    unit = units.pop() if len(units) == 1 else ""
+    return axis, f"Channel ({unit})" if unit else "Channel"
 
 
 def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:

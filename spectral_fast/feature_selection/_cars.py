@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from spectral_fast import kernels
 from spectral_fast._folds import check_partition, split
-from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
 from spectral_fast.feature_selection._scores import path_grams
 from spectral_fast.feature_selection._subsets import (
     CrossValidatedPLS,
@@ -123,7 +123,7 @@ class CARS(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None):
         """Let the channels compete and select the best survivors.
 
         Parameters
@@ -132,6 +132,9 @@ class CARS(ChannelSelector):
             Spectra, one a row.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Reference values, in the target's unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in the models and in RMSECV. A run draws
+            from those of positive weight, whatever it is.
         groups : array-like of shape (n_samples,), default=None
             Passed to the splitter, so that samples of a group stay together.
 
@@ -143,15 +146,16 @@ class CARS(ChannelSelector):
         Raises
         ------
         ValueError
-            If X or y holds NaN or infinity, or `cv` does not hold out every sample once.
+            If X, y or weights hold NaN or infinity, or `cv` does not hold out every sample once.
         """
         X, Y = self._validate(X, y)
+        sample_weight = check_sample_weight(sample_weight, X)
         random_state = check_random_state(self.random_state)
         splits = split(self.cv, X, Y, groups, random_state)
         check_partition(splits, len(X))
-        pls = CrossValidatedPLS(X, Y, splits, self.max_components)
+        pls = CrossValidatedPLS(X, Y, splits, self.max_components, sample_weight)
         with kernels.one_blas_thread():
-            survived = self._compete(X, Y, random_state)
+            survived = self._compete(X, Y, sample_weight, random_state)
             self.run_sizes_ = np.array([(survived > i).sum() for i in range(self.n_runs)])
             self.sizes_, run = np.unique(self.run_sizes_, return_inverse=True)
             order = np.argsort(-survived, kind="stable")
@@ -167,18 +171,26 @@ class CARS(ChannelSelector):
         return self
 
     def _compete(
-        self, X: np.ndarray, Y: np.ndarray, random_state: np.random.RandomState
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        random_state: np.random.RandomState,
     ) -> np.ndarray:
         """Return the number of runs that each channel survives."""
-        n, p = X.shape
-        n_drawn = max(2, round(self.train_size * n))
+        p = X.shape[1]
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        used = np.flatnonzero(weights)
+        n_drawn = max(2, round(self.train_size * len(used)))
         survived = np.zeros(p, dtype=np.int64)
         alive = np.arange(p)
         for n_kept in _numbers_kept(p, self.n_runs):
-            rows = random_state.permutation(n)[:n_drawn]
-            weights = coefficient_sizes(X[np.ix_(rows, alive)], Y[rows], self.max_components)
-            kept = np.argsort(-weights, kind="stable")[:n_kept]
-            alive = alive[_draw(weights, kept, p, random_state)]
+            rows = random_state.permutation(used)[:n_drawn]
+            sizes = coefficient_sizes(
+                X[np.ix_(rows, alive)], Y[rows], self.max_components, weights[rows]
+            )
+            kept = np.argsort(-sizes, kind="stable")[:n_kept]
+            alive = alive[_draw(sizes, kept, p, random_state)]
             survived[alive] += 1
         return survived
 

@@ -8,7 +8,7 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._importance import VIP
@@ -74,7 +74,7 @@ class ForClasses(ChannelSelector):
         ValueError
             If all samples are of one class.
         """
-        spectra, y = validate_data(self, X, y, dtype=np.float64, order="C")
+        spectra, y = self._validate_spectra(X, y)
         check_classification_targets(y)
         self.classes_ = np.unique(column_or_1d(y))
         if len(self.classes_) < 2:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast import kernels
 from spectral_fast._folds import check_partition, split
-from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
+from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight, is_count
 from spectral_fast.feature_selection._scores import most_components, path_rmsecv, target_scales
 
 __all__ = ["CovSel"]
@@ -183,11 +183,11 @@ class CovSel(ChannelSelector):
             If fewer channels were ranked.
         """
         check_is_fitted(self)
-        n_ranked = np.count_nonzero(self.scores_)
-        if not 1 <= n_features <= n_ranked:
+        n_ranked = int(np.count_nonzero(self.scores_))
+        if not is_count(n_features, n_ranked):
             raise ValueError(
-                f"`n_features` must be from 1 to {n_ranked}, the channels that were ranked; got "
-                f"{n_features}. Use {n_ranked} or fewer, or fit with a larger "
+                f"`n_features` must be an integer from 1 to {n_ranked}, the channels that were "
+                f"ranked; got {n_features}. Use {n_ranked} or fewer, or fit with a larger "
                 "`n_features_to_select`."
             )
         return super().subset(n_features)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,13 +14,13 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _get_feature_names, _num_samples
+from sklearn.utils.validation import _num_samples, has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from spectral_fast import kernels
 from spectral_fast._folds import random_training_sets, split
 from spectral_fast._plotting import new_axes
-from spectral_fast.feature_selection._base import channel_axis
+from spectral_fast.feature_selection._base import channel_axis, channel_names
 
 __all__ = ["SelectionFrequency", "selection_frequency"]
 
@@ -34,13 +35,13 @@ class SelectionFrequency:
         Which channels each fit selected.
     mean_spectrum : ndarray of shape (n_features,)
         Mean of all spectra.
-    feature_names : ndarray of shape (n_features,) or None
-        Names of the channels, where X has names that are strings.
+    feature_names : list of str or None
+        Names of the channels, where X has columns.
     """
 
     supports: np.ndarray
     mean_spectrum: np.ndarray
-    feature_names: np.ndarray | None = None
+    feature_names: list[str] | None = None
 
     @property
     def n_fits(self) -> int:
@@ -88,6 +89,8 @@ class SelectionFrequency:
         "selector": [HasMethods(["fit", "get_support"])],
         "X": ["array-like"],
         "y": ["array-like"],
+        "sample_weight": ["array-like", None],
+        "groups": ["array-like", None],
         "cv": ["cv_object"],
         "n_resamples": [Interval(Integral, 1, None, closed="left")],
         "train_size": [Interval(Real, 0, 1, closed="neither")],
@@ -97,7 +100,17 @@ class SelectionFrequency:
     prefer_skip_nested_validation=False,  # the selector checks its own
 )
 def selection_frequency(
-    selector, X, y, *, cv=None, n_resamples=100, train_size=0.75, random_state=0, n_jobs=None
+    selector,
+    X,
+    y,
+    *,
+    sample_weight=None,
+    groups=None,
+    cv=None,
+    n_resamples=100,
+    train_size=0.75,
+    random_state=0,
+    n_jobs=None,
 ):
     """Return how often a selector chooses each channel, over parts of the samples.
 
@@ -113,6 +126,11 @@ def selection_frequency(
         Spectra, one a row.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Reference values.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples, for a selector whose ``fit`` takes them.
+    groups : array-like of shape (n_samples,), default=None
+        Groups whose samples stay together in the parts, random ones or those of `cv`, and
+        in the folds of a selector whose ``fit`` takes them.
     cv : int, cross-validation splitter or iterable of splits, default=None
         The parts are its training sets, which need not be a partition; an int is a
         number of folds of samples shuffled by `random_state`. None draws random parts.
@@ -120,7 +138,8 @@ def selection_frequency(
         Number of random parts, where `cv` is None. More of them leave the first ones as
         they are.
     train_size : float, default=0.75
-        Share of the samples in each of them, drawn without replacement.
+        Share of the samples, or of the `groups`, in each of them, drawn without
+        replacement.
     random_state : int, RandomState instance or None, default=0
         Seed of the parts.
     n_jobs : int, default=None
@@ -134,8 +153,8 @@ def selection_frequency(
     Raises
     ------
     ValueError
-        If `train_size` leaves fewer than two samples, or all, in a part, or the selector
-        refuses the data.
+        If `train_size` leaves fewer than two samples, or all, in a part, the selector takes
+        no weights but there are some, or it refuses the data.
 
     Notes
     -----
@@ -155,30 +174,53 @@ def selection_frequency(
     >>> result.n_fits, int((result.frequency == 1).sum())
     (20, 73)
     """
-    X, y = indexable(X, y)
+    X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
+    if sample_weight is not None and not has_fit_parameter(selector, "sample_weight"):
+        raise ValueError(
+            "`sample_weight` needs a selector whose `fit` takes it; that of "
+            f"{type(selector).__name__} does not. Leave the weights out, or use another selector."
+        )
+    fit_params = {"sample_weight": sample_weight}
+    if has_fit_parameter(selector, "groups"):
+        fit_params["groups"] = groups
+    fit_params = {name: values for name, values in fit_params.items() if values is not None}
     if cv is None:
-        parts = random_training_sets(_num_samples(X), n_resamples, train_size, random_state)
-        rows = [np.flatnonzero(part) for part in parts]
+        parts = _random_parts(_num_samples(X), groups, n_resamples, train_size, random_state)
     else:
-        rows = [train for train, _ in split(cv, X, y, random_state=random_state)]
+        parts = [train for train, _ in split(cv, X, y, groups, random_state)]
     # Fits at a time are what runs in parallel, kernels where there is one at a time.
     n_threads = 1 if effective_n_jobs(n_jobs) > 1 else kernels.get_num_threads()
     # What the workers set is for other processes; this outlasts the threads of a threading
     # backend, which share one setting and would restore it in any order.
     with _quiet_and_serial():
-        supports = [_support(selector, X, y, rows[0], n_threads)]  # compiles for all workers
-        supports += Parallel(n_jobs=n_jobs)(
-            delayed(_support)(selector, X, y, part, n_threads) for part in rows[1:]
-        )
+        fit = partial(_support, selector, X, y, fit_params, n_threads)
+        supports = [fit(parts[0])]  # compiles for all workers
+        supports += Parallel(n_jobs=n_jobs)(delayed(fit)(part) for part in parts[1:])
     return SelectionFrequency(
-        np.array(supports), np.asarray(X, dtype=np.float64).mean(axis=0), _get_feature_names(X)
+        np.array(supports), np.asarray(X, dtype=np.float64).mean(axis=0), channel_names(X)
     )
 
 
-def _support(selector: Any, X: Any, y: Any, rows: np.ndarray, n_threads: int) -> np.ndarray:
+def _random_parts(
+    n_samples: int, groups: Any, n_parts: int, train_size: float, random_state: Any
+) -> list[np.ndarray]:
+    """Return the rows of random parts, which hold all samples of a group or none."""
+    if groups is None:
+        masks = random_training_sets(n_samples, n_parts, train_size, random_state)
+    else:
+        names, group = np.unique(groups, return_inverse=True)
+        drawn = random_training_sets(len(names), n_parts, train_size, random_state, "groups")
+        masks = drawn[:, group]
+    return [np.flatnonzero(mask) for mask in masks]
+
+
+def _support(
+    selector: Any, X: Any, y: Any, fit_params: dict, n_threads: int, rows: np.ndarray
+) -> np.ndarray:
     """Return which channels are selected from some of the samples."""
     with _quiet_and_serial(), kernels.thread_limit(n_threads):
-        fitted = clone(selector).fit(_safe_indexing(X, rows), _safe_indexing(y, rows))
+        params = {name: _safe_indexing(values, rows) for name, values in fit_params.items()}
+        fitted = clone(selector).fit(_safe_indexing(X, rows), _safe_indexing(y, rows), **params)
         return fitted.get_support()
 
 

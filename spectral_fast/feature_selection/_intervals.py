@@ -39,9 +39,10 @@ class IntervalPLS(ChannelSelector):
 
     Parameters
     ----------
-    n_intervals : int, default=20
-        Number of intervals, at most n_features. They are equally wide; of p channels
-        the first ``p % n_intervals`` intervals have one more.
+    n_intervals : int, default=None
+        Number of intervals, at most n_features; None means 20, or n_features where that
+        is less. They are equally wide; of p channels the first ``p % n_intervals``
+        intervals have one more.
     width : int, default=None
         Channels in each interval instead, the last one having what remains; then
         `n_intervals` is not used.
@@ -137,7 +138,7 @@ class IntervalPLS(ChannelSelector):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_intervals": [Interval(Integral, 1, None, closed="left")],
+        "n_intervals": [Interval(Integral, 1, None, closed="left"), None],
         "width": [Interval(Integral, 1, None, closed="left"), None],
         "method": [StrOptions({"single", "forward", "backward", "synergy"})],
         "n_combined": [Interval(Integral, 2, 4, closed="both")],
@@ -148,7 +149,7 @@ class IntervalPLS(ChannelSelector):
 
     def __init__(
         self,
-        n_intervals=20,
+        n_intervals=None,
         *,
         width=None,
         method="single",
@@ -275,9 +276,10 @@ class IntervalPLS(ChannelSelector):
             self._check_count("width", self.width)
             edges = np.append(np.arange(0, p, self.width), p)
         else:
-            self._check_count("n_intervals", self.n_intervals)
-            widths = np.full(self.n_intervals, p // self.n_intervals)
-            widths[: p % self.n_intervals] += 1
+            n_intervals = min(20, p) if self.n_intervals is None else self.n_intervals
+            self._check_count("n_intervals", n_intervals)
+            widths = np.full(n_intervals, p // n_intervals)
+            widths[: p % n_intervals] += 1
             edges = np.concatenate([[0], widths.cumsum()])
         n_intervals = len(edges) - 1
         if self.method == "synergy" and self.n_combined > n_intervals:

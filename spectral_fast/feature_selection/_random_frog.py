@@ -38,8 +38,9 @@ class RandomFrog(ChannelSelector):
     n_iterations : int, default=1000
         Number of steps. The scores of two seeds agree where there are enough; the
         paper takes 10,000.
-    n_initial : int, default=50
-        Number of channels at the start, at most n_features.
+    n_initial : int, default=None
+        Number of channels at the start, at most n_features; None means 50, or n_features
+        where that is less.
     n_features_to_select : int, default=10
         Number of channels to select, at most n_features: those of the highest scores.
     theta : float, default=0.3
@@ -114,7 +115,7 @@ class RandomFrog(ChannelSelector):
     _parameter_constraints: ClassVar[dict] = {
         "max_components": [Interval(Integral, 1, None, closed="left")],
         "n_iterations": [Interval(Integral, 1, None, closed="left")],
-        "n_initial": [Interval(Integral, 1, None, closed="left")],
+        "n_initial": [Interval(Integral, 1, None, closed="left"), None],
         "n_features_to_select": [Interval(Integral, 1, None, closed="left")],
         "theta": [Interval(Real, 0, None, closed="neither")],
         "omega": [Interval(Real, 1, None, closed="left")],
@@ -128,7 +129,7 @@ class RandomFrog(ChannelSelector):
         max_components=10,
         *,
         n_iterations=1000,
-        n_initial=50,
+        n_initial=None,
         n_features_to_select=10,
         theta=0.3,
         omega=3,
@@ -174,26 +175,29 @@ class RandomFrog(ChannelSelector):
         """
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
-        self._check_count("n_initial", self.n_initial)
+        n_initial = min(50, X.shape[1]) if self.n_initial is None else self.n_initial
+        self._check_count("n_initial", n_initial)
         self._check_count("n_features_to_select", self.n_features_to_select)
         random_state = check_random_state(self.random_state)
         splits = split(self.cv, X, Y, groups, random_state)
         check_partition(splits, len(X))
         pls = CrossValidatedPLS(X, Y, splits, self.max_components, sample_weight)
         with kernels.one_blas_thread():
-            visits = self._walk(pls, random_state)
+            visits = self._walk(pls, n_initial, random_state)
         self.sizes_, self.rmsecv_ = least_by_size(self.iteration_sizes_, self.iteration_rmsecv_)
         best = np.argsort(-visits, kind="stable")[: self.n_features_to_select]
         self._set(X, best, visits / self.n_iterations)
         return self
 
-    def _walk(self, pls: CrossValidatedPLS, random_state: np.random.RandomState) -> np.ndarray:
+    def _walk(
+        self, pls: CrossValidatedPLS, n_initial: int, random_state: np.random.RandomState
+    ) -> np.ndarray:
         """Set what happened in each step; return how often each channel was in the subset."""
         p = pls.X.shape[1]
         visits = np.zeros(p)
         self.iteration_sizes_ = np.empty(self.n_iterations, dtype=np.int64)
         self.iteration_rmsecv_ = np.empty(self.n_iterations)
-        subset = np.sort(random_state.permutation(p)[: self.n_initial])
+        subset = np.sort(random_state.permutation(p)[:n_initial])
         error = pls.score(subset).rmsecv
         for i in range(self.n_iterations):
             proposal = self._propose(pls, subset, random_state)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast import kernels
 from spectral_fast._folds import Splits, check_partition, split
-from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._base import ChannelSelector, is_count
 from spectral_fast.feature_selection._scores import pooled_rmse, target_scales
 from spectral_fast.feature_selection._subsets import CrossValidatedPLS
 
@@ -257,11 +257,11 @@ class SPA(ChannelSelector):
             If sets of that size were not compared.
         """
         check_is_fitted(self)
-        if n_features not in self.sizes_:
+        if not is_count(n_features, self.n_features_in_) or n_features not in self.sizes_:
             raise ValueError(
-                f"`n_features` must be from {self.sizes_[0]} to {self.sizes_[-1]}, the sizes "
-                f"that were compared; got {n_features}. Set `n_features_to_select` to a range "
-                "that holds it, and fit."
+                f"`n_features` must be an integer from {self.sizes_[0]} to {self.sizes_[-1]}, the "
+                f"sizes that were compared; got {n_features}. Set `n_features_to_select` to a "
+                "range that holds it, and fit."
             )
         return self.subsets_[n_features - self.sizes_[0]]
 

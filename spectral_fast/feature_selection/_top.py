@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._importance import VIP
@@ -73,7 +73,7 @@ class TopChannels(ChannelSelector):
             If there are fewer channels, or the selector has no subset of this size.
         """
         # What y may be is the selector's affair.
-        spectra = validate_data(self, X, dtype=np.float64, order="C")
+        spectra = self._validate_spectra(X)
         self._check_count("n_features", self.n_features)
         selector = VIP() if self.selector is None else clone(self.selector)
         self.selector_ = selector.fit(X, y, groups=groups)

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._spa import SPA, check_starts, size_range
@@ -139,7 +138,7 @@ class UVESPA(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None):
         """Select channels.
 
         Parameters
@@ -148,6 +147,8 @@ class UVESPA(ChannelSelector):
             Spectra, one a row.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Reference values, in the target's unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in the models of UVE. SPA has none.
         groups : array-like of shape (n_samples,), default=None
             Passed to the splitters, so that samples of a group stay together.
 
@@ -180,7 +181,7 @@ class UVESPA(ChannelSelector):
         )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "No channel is selected", UserWarning)
-            self.uve_.fit(X, y, groups=groups)
+            self.uve_.fit(X, y, sample_weight=sample_weight, groups=groups)
         survivors = self.uve_.get_support(indices=True)
         selected = survivors
         scores = np.zeros(spectra.shape[1])
@@ -219,24 +220,22 @@ class UVESPA(ChannelSelector):
         Parameters
         ----------
         n_features : int
-            One of `sizes_`.
+            Number of channels, from 1 to n_features_in_.
 
         Returns
         -------
         channels : ndarray of shape (n_features,)
-            Numbers of the channels, in the order of their chain.
+            Numbers of the channels: of the `sizes_` that SPA compared, its best set in the
+            order of its chain; of other sizes, the first channels of the ranking.
 
         Raises
         ------
         ValueError
-            If sets of that size were not compared.
+            If there are fewer channels.
         """
-        check_is_fitted(self)
-        if self.spa_ is None:
-            raise ValueError(
-                f"`n_features` must be one of the sizes that were compared; got {n_features}, and "
-                "UVE left no channel to compare. Lower `cutoff`, and fit."
-            )
+        ranked = super().subset(n_features)
+        if self.spa_ is None or n_features not in self.sizes_:
+            return ranked
         return self.uve_.get_support(indices=True)[self.spa_.subset(n_features)]
 
     def _cut(self, n_survivors: int) -> Any:
