@@ -27,6 +27,12 @@ __all__ = ["Candidate", "Fit", "Group", "Study", "grouped", "message"]
 #: What fitting on one thread changes of a booster's parameters.
 _OF_THREADS = ("n_jobs", "thread_count", "verbose", "allow_writing_files")
 
+#: Up to so many channels may hold fewer components than are asked of them: those at the edges
+#: of a derivative. Beyond a singular value of this size, relative to the largest, scikit-learn's
+#: components come from rounding errors.
+_FEW = 64
+_RANK = 1e-10
+
 
 class Candidate(NamedTuple):
     """A model of the application's grid."""
@@ -74,9 +80,6 @@ class Group:
     #: Whether the held-out outputs are what the application tells of each fold instead.
     gives_metrics = False
 
-    #: Whether the application tells anything of the fits to all samples.
-    is_reported = True
-
     #: Whether fits take little.
     is_linear = False
 
@@ -90,6 +93,12 @@ class Group:
     def name(self) -> str:
         """The application's name of the model."""
         return self.candidates[0].name
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the application tells anything of the fits to all samples."""
+        # It looks for the fitted model under another name than that of PLS-DA.
+        return self.name != "PLS-DA" or self.study.fixed
 
     @property
     def gives_chances(self) -> bool:
@@ -200,6 +209,8 @@ class _PLSGroup(Group):
                 )
         except Exception as error:
             return [message(error)] * len(counts)
+        if X.shape[1] <= _FEW:
+            n_found = np.minimum(n_found, np.linalg.matrix_rank(X - X.mean(axis=0), rtol=_RANK))
         return [
             self._beyond_rank(k, X, splits, predictions[count - 1], n_found)
             if count in possible
@@ -265,7 +276,7 @@ class _PLSDAGroup(Group):
             T_train, T_test = transformers[fold]
             count = params["n_components"]
             if not 1 <= count <= T_train.shape[1]:
-                raise ValueError(_too_many(count, T_train.shape[1]))
+                return _too_many(count, T_train.shape[1])
             classifier = LogisticRegression(
                 max_iter=1000, random_state=42, class_weight=self.study.balance
             )
@@ -288,10 +299,6 @@ class _PLSDAGroup(Group):
             except Exception:
                 fits.append(None)
         return fits
-
-    @property
-    def is_reported(self):
-        return self.study.fixed  # the application looks for another name
 
 
 class _PipedGroup(Group):
@@ -359,10 +366,6 @@ class _PipedGroup(Group):
 
     def fitted(self, X, rows=slice(None)):
         return grouped(self.study._replace(imbalance=None), self.candidates)[0].fitted(X, rows)
-
-    @property
-    def is_reported(self):
-        return self.name != "PLS-DA" or self.study.fixed
 
     def reported(self, fits):
         if hasattr(self.study.imbalance, "fit_resample"):

@@ -83,9 +83,9 @@ class Truth:
     def _auc(self, y: np.ndarray, chances: np.ndarray) -> float:
         try:
             if self.study.n_classes == 2:
-                return roc_auc_score(y, chances[:, 1])
+                return float(roc_auc_score(y, chances[:, 1]))
             indicators = label_binarize(y, classes=np.arange(self.study.n_classes))
-            return roc_auc_score(indicators, chances, average="macro", multi_class="ovr")
+            return float(roc_auc_score(indicators, chances, average="macro", multi_class="ovr"))
         except ValueError:
             return np.nan
 
@@ -93,7 +93,7 @@ class Truth:
 def _mean(values: Sequence[float]) -> float:
     """Return the mean of the values that are numbers."""
     numbers = [each for each in values if not np.isnan(each)]
-    return np.mean(numbers) if numbers else np.nan
+    return float(np.mean(numbers)) if numbers else np.nan
 
 
 def labels(wavelengths: np.ndarray) -> np.ndarray:

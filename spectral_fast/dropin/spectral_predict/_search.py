@@ -80,8 +80,10 @@ _DEFAULTS |= {
 
 #: The arguments of the application's function.
 _SIGNATURE = inspect.Signature(
-    inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
-    for name, default in _DEFAULTS.items()
+    [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+        for name, default in _DEFAULTS.items()
+    ]
 )
 
 #: What the textbook's results differ in.
@@ -354,10 +356,10 @@ class _Plan:
         first = 1 + self.methods.index("importance") * len(data.counts)
         placed = []
         for place, k in enumerate(data.counts, first):
-            if error is None:
-                subset = _grid.top(k, "importance", importances, of_folds)
-            else:
+            if isinstance(importances, str) or error is not None:
                 subset = Subset(f"top{k}_importance", np.arange(k), error=error)
+            else:
+                subset = _grid.top(k, "importance", importances, of_folds)
             [row], _, _ = self._rows(data, group, subset)
             placed.append((_Place(step, place), row))
         return _Done(placed, [], data)
