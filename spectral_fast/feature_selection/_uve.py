@@ -85,6 +85,10 @@ class UVE(ChannelSelector):
     one with the largest magnitude counts, for channels and noise alike. X is centred in
     each training set, and not scaled.
 
+    Give few components: as many as have the least RMSECV in a PLS model of all channels, or
+    fewer. Others fit the noise of single samples, and their coefficients vary from training
+    set to training set: fewer informative channels are kept.
+
     The noise is uniform between 0 and `noise` times the root of the channels' mean
     variance.
 
@@ -264,6 +268,10 @@ class MCUVE(ChannelSelector):
     -----
     cⱼ = mean(bⱼ) / sd(bⱼ) over the training sets, the standard deviation with one degree
     of freedom less than there are sets. X is centred in each of them, and not scaled.
+
+    Give few components: as many as have the least RMSECV in a PLS model of all channels, or
+    fewer. Others fit the noise of single samples, and make channels of noise look
+    reliable.
 
     The ranking comes from all samples, so the RMSECV of the number picked is
     optimistic.
