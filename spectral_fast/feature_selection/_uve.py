@@ -31,7 +31,7 @@ class UVE(ChannelSelector):
     Parameters
     ----------
     n_components : int, default=5
-        Latent variables of PLS; no more are than there are channels, samples less one
+        Latent variables of PLS, few of them (see Notes); no more are than there are channels, samples less one
         in the smallest training set, or components that all samples together give.
     cv : "loo", int, cross-validation splitter or iterable of splits, default="loo"
         The training sets: ``"loo"`` leaves out one sample at a time; an int is a
@@ -85,9 +85,9 @@ class UVE(ChannelSelector):
     one with the largest magnitude counts, for channels and noise alike. X is centred in
     each training set, and not scaled.
 
-    Give few components: as many as have the least RMSECV in a PLS model of all channels, or
-    fewer. Others fit the noise of single samples, and their coefficients vary from training
-    set to training set: fewer informative channels are kept.
+    Give few components: at most as many as have the least RMSECV in a PLS model of all
+    channels, and rather as many as the samples have constituents. Others fit noise, and the
+    coefficients of all channels vary with it: fewer informative channels are kept.
 
     The noise is uniform between 0 and `noise` times the root of the channels' mean
     variance.
@@ -216,7 +216,7 @@ class MCUVE(ChannelSelector):
     Parameters
     ----------
     n_components : int, default=5
-        Latent variables of PLS; no more are than there are channels, or samples less
+        Latent variables of PLS, few of them (see Notes); no more are than there are channels, or samples less
         one in a training set.
     n_resamples : int, default=500
         Number of random training sets, from 2 up. More of them leave the first ones as
@@ -269,9 +269,9 @@ class MCUVE(ChannelSelector):
     cⱼ = mean(bⱼ) / sd(bⱼ) over the training sets, the standard deviation with one degree
     of freedom less than there are sets. X is centred in each of them, and not scaled.
 
-    Give few components: as many as have the least RMSECV in a PLS model of all channels, or
-    fewer. Others fit the noise of single samples, and make channels of noise look
-    reliable.
+    Give few components: at most as many as have the least RMSECV in a PLS model of all
+    channels, and rather as many as the samples have constituents. Others fit noise, and more
+    channels of noise are among the best.
 
     The ranking comes from all samples, so the RMSECV of the number picked is
     optimistic.
