@@ -31,8 +31,9 @@ class UVE(ChannelSelector):
     Parameters
     ----------
     n_components : int, default=5
-        Latent variables of PLS, few of them (see Notes); no more are than there are channels, samples less one
-        in the smallest training set, or components that all samples together give.
+        Latent variables of PLS, few of them (see Notes); no more are than there are
+        channels, samples less one in the smallest training set, or components that all
+        samples together give.
     cv : "loo", int, cross-validation splitter or iterable of splits, default="loo"
         The training sets: ``"loo"`` leaves out one sample at a time; an int is a
         number of folds of samples shuffled by `random_state`. They need not be a
@@ -216,8 +217,8 @@ class MCUVE(ChannelSelector):
     Parameters
     ----------
     n_components : int, default=5
-        Latent variables of PLS, few of them (see Notes); no more are than there are channels, or samples less
-        one in a training set.
+        Latent variables of PLS, few of them (see Notes); no more are than there are
+        channels, or samples less one in a training set.
     n_resamples : int, default=500
         Number of random training sets, from 2 up. More of them leave the first ones as
         they are.
