@@ -3,24 +3,20 @@
 import importlib
 import inspect
 import itertools
-import queue
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import LabelEncoder
-from threadpoolctl import threadpool_limits
 
 from spectral_fast.dropin.spectral_predict import _grid, _rows
 from spectral_fast.dropin.spectral_predict._grid import Spectra, Subset
 from spectral_fast.dropin.spectral_predict._inputs import check_inputs
 from spectral_fast.dropin.spectral_predict._models import Fit, Group, Study, message
-from spectral_fast.model_selection._tasks import one_thread
+from spectral_fast.dropin.spectral_predict._pool import Pool
 
 __all__ = ["run_search_as_is", "run_search_fixed"]
 
@@ -260,7 +256,7 @@ class _Plan:
     def rows(self, all_spectra: Iterator[Spectra]) -> list[dict[str, Any]]:
         """Return the rows in the order of evaluation."""
         progress = _Progress(self)
-        with _Pool() as pool:
+        with Pool() as pool:
             for number, spectra in enumerate(all_spectra):
                 data = self._shared(number, spectra)
                 progress.announce(data)
@@ -292,7 +288,7 @@ class _Plan:
         selected = len(self.methods) * len(data.counts) if self._has_subsets(name) else 0
         return 1 + selected + len(data.regions)
 
-    def _submit(self, pool: "_Pool", data: _Spectra) -> None:
+    def _submit(self, pool: Pool, data: _Spectra) -> None:
         everything = Subset("full", None)
         after = 1 + len(self.methods) * len(data.counts)
         for name, groups in self.groups.items():
@@ -312,7 +308,7 @@ class _Plan:
         p = data.spectra.X.shape[1] if subset.channels is None else len(subset.channels)
         return p * len(group.candidates) * (1 if group.is_linear else 10)
 
-    def _take(self, pool: "_Pool", done: _Done, progress: "_Progress") -> None:
+    def _take(self, pool: Pool, done: _Done, progress: "_Progress") -> None:
         progress.add(done.rows)
         for group, step, importances in done.importances:
             cost = -10 * self._cost(group, done.data, Subset("", None))
@@ -497,59 +493,3 @@ class _Progress:
                     "best_model": self.best,
                 }
             )
-
-
-class _Pool:
-    """Threads that run the most urgent task first.
-
-    What takes long leaves Python's lock to the others: fits of compiled code.
-    """
-
-    def __init__(self) -> None:
-        self._tasks: queue.PriorityQueue = queue.PriorityQueue()
-        self._finished: queue.SimpleQueue = queue.SimpleQueue()
-        self._numbers = itertools.count()
-        self._n_open = 0
-        self._threads = [
-            threading.Thread(target=self._work, daemon=True) for _ in range(joblib.cpu_count())
-        ]
-
-    def __enter__(self) -> "_Pool":
-        # Before the threads, each of which gives back what it finds.
-        self._limits = threadpool_limits(limits=1)
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for _ in self._threads:
-            self._tasks.put(((-1,), next(self._numbers), None, ()))
-        for each in self._threads:
-            each.join()
-        self._limits.restore_original_limits()
-
-    def submit(self, priority: tuple, function: Callable, *arguments: Any) -> None:
-        """Have a function called; the least priority is first."""
-        self._n_open += 1
-        self._tasks.put((priority, next(self._numbers), function, arguments))
-
-    def finished(self, wait: bool) -> Iterator[Any]:
-        """Yield results as they come, all of them or those that are there; raise a task's error."""
-        while self._n_open and (wait or not self._finished.empty()):
-            result = self._finished.get()
-            self._n_open -= 1
-            if isinstance(result, BaseException):
-                raise result
-            yield result
-
-    def _work(self) -> None:
-        with one_thread():
-            while True:
-                _, _, function, arguments = self._tasks.get()
-                if function is None:
-                    return
-                try:
-                    result = function(*arguments)
-                except BaseException as error:
-                    result = error
-                self._finished.put(result)
