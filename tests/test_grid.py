@@ -172,7 +172,7 @@ def test_selectors_by_name_take_the_seed_of_the_search():
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("spa", (5, 12)), ("uve_spa", (5, 12)), ("covsel", 12)]
+    ("name", "expected"), [("spa", (5, 12)), ("uve_spa", (1, 12)), ("covsel", 12)]
 )
 def test_what_must_know_the_numbers_is_told_and_chooses_apart(name, expected):
     sized, own_choice = expand_selectors(name, (12, 5, "auto"), 30)

@@ -293,7 +293,8 @@ class TestBadInput:
     @pytest.mark.parametrize("parameters", [{"n_intervals": 22}, {"width": 22}], ids=str)
     def test_more_than_there_are(self, parameters):
         name = next(iter(parameters))
-        with pytest.raises(ValueError, match=f"`{name}` must be an integer from 1 to n_features=21; got 22"):
+        message = f"`{name}` must be an integer from 1 to n_features=21; got 22"
+        with pytest.raises(ValueError, match=message):
             IntervalPLS(**parameters).fit(*mixtures())
 
     def test_more_combined_than_there_are(self):

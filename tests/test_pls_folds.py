@@ -408,7 +408,7 @@ class TestBadInput:
         X = self.X.copy()
         X[3, 4] = np.nan
         self.fails(r"row 3 .*channel 4", X=X)
-        self.fails("y contains NaN", y=np.full(12, np.nan))
+        self.fails(r"y has NaN .* rows 0, 1", y=np.full(12, np.nan))
 
     @pytest.mark.parametrize("n_components", [0, 13])
     def test_n_components(self, n_components):

@@ -225,8 +225,9 @@ class UVESPA(ChannelSelector):
         Returns
         -------
         channels : ndarray of shape (n_features,)
-            Numbers of the channels: of the `sizes_` that SPA compared, its best set in the
-            order of its chain; of other sizes, the first channels of the ranking.
+            Numbers of the channels. Of the `sizes_` that SPA compared, its best set in the
+            order of its chain; of more, its largest set and the most reliable of the others;
+            of fewer, the first channels of the ranking.
 
         Raises
         ------
@@ -234,9 +235,13 @@ class UVESPA(ChannelSelector):
             If there are fewer channels.
         """
         ranked = super().subset(n_features)
-        if self.spa_ is None or n_features not in self.sizes_:
+        if self.spa_ is None or n_features < self.sizes_[0]:
             return ranked
-        return self.uve_.get_support(indices=True)[self.spa_.subset(n_features)]
+        size = min(n_features, int(self.sizes_[-1]))
+        best = self.uve_.get_support(indices=True)[self.spa_.subset(size)]
+        reliable = np.argsort(self.uve_.ranking_)
+        others = reliable[~np.isin(reliable, best)]
+        return np.concatenate([best, others[: n_features - size]])
 
     def _cut(self, n_survivors: int) -> Any:
         """Return `n_features_to_select`, no larger than the number of survivors."""

@@ -334,6 +334,8 @@ def _range(selector: Any, numbers: tuple[int, ...]) -> Any:
         return None
     if isinstance(selector, CovSel) and selector.n_features_to_select == "cv":
         return max(numbers)
-    if isinstance(selector, SPA | UVESPA) and selector.n_features_to_select is None:
+    if isinstance(selector, SPA) and selector.n_features_to_select is None:
         return min(numbers), max(numbers)
+    if isinstance(selector, UVESPA) and selector.n_features_to_select is None:
+        return 1, max(numbers)  # few channels may survive: it has a subset of more than SPA reaches
     return None
