@@ -1,5 +1,6 @@
 """Interleaved timing of functions that do the same work."""
 
+import argparse
 import datetime
 import gc
 import importlib.metadata
@@ -167,9 +168,20 @@ def markdown_environment(described: Mapping[str, Any]) -> str:
     )
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` to `path`."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def argument_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """Make the parser of a benchmark's command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{module}", description=description)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    return parser
+
+
+def publish(path: Path | None, **results: Any) -> None:
+    """Print what the results were measured on, and write both to `path` if there is one."""
+    described = environment()
+    print(f"\n### Measured on\n\n{markdown_environment(described)}")
+    if path is not None:
+        content = json.dumps({"environment": described} | results, indent=2, ensure_ascii=False)
+        path.write_text(content + "\n", encoding="utf-8")
 
 
 def _version(package: str) -> str:

@@ -4,11 +4,9 @@ Run ``python -m benchmarks.bench_boosting``. Both sides cross-validate the same 
 on the same folds, and their predictions are compared, to the bit, before anything is timed.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import catboost
@@ -134,10 +132,7 @@ def bench(library: str, data: str, scale: float, n_rounds: int) -> Records:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_boosting", description=__doc__
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    parser = _timing.argument_parser("bench_boosting", __doc__)
     parser.add_argument("--libraries", nargs="+", choices=list(ESTIMATORS), default=ESTIMATORS)
     parser.add_argument(
         "--data", nargs="+", choices=["simulated", "Tecator"], default=["simulated", "Tecator"]
@@ -153,10 +148,7 @@ def main() -> None:
         for data in arguments.data:
             tables[library] += bench(library, data, arguments.scale, arguments.rounds)
         print(f"\n### {library}\n\n{_timing.markdown_table(tables[library])}", flush=True)
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        _timing.write_json(arguments.json, {"environment": described, "timings": tables})
+    _timing.publish(arguments.json, timings=tables)
 
 
 if __name__ == "__main__":

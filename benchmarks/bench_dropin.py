@@ -8,7 +8,6 @@ application's elimination of uninformative variables is compared as it was meant
 coefficients in a layout that scikit-learn has given up.
 """
 
-import argparse
 import contextlib
 import io
 import time
@@ -143,13 +142,12 @@ def aims_table(records: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_dropin", description=__doc__)
+    parser = _timing.argument_parser("bench_dropin", __doc__)
     parser.add_argument(
         "--application", type=Path, metavar="FOLDER", help="holds the package spectral_predict"
     )
     parser.add_argument("--data", type=Path, metavar="FILE", help="spectra, as CSV")
     parser.add_argument("--target", default="collagen_pct", metavar="COLUMN")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
     parser.add_argument(
         "--budget", type=float, default=10.0, metavar="SECONDS", help="for each job (default: 10)"
     )
@@ -172,10 +170,7 @@ def main() -> None:
             print(f"\n### Search\n\n{bench_search(spectra, values)}", flush=True)
     print(f"\n### Aims\n\n{aims_table(records)}")
     print(f"\n### Functions\n\n{_timing.markdown_table(records)}", flush=True)
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        _timing.write_json(arguments.json, {"environment": described, "timings": records})
+    _timing.publish(arguments.json, timings=records)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,8 @@ Run ``python -m benchmarks.bench_gram``. Every pair of results is compared befor
 anything is timed, and everything is compiled by then.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,8 +175,7 @@ def bench_nested(sizes: Sizes, budget: float) -> Records:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_gram", description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    parser = _timing.argument_parser("bench_gram", __doc__)
     parser.add_argument("--sizes", choices=list(SIZES), default="all")
     parser.add_argument(
         "--budget", type=float, default=10.0, metavar="SECONDS", help="for each size (default: 10)"
@@ -199,10 +196,7 @@ def main() -> None:
     show(f"Ridge, {N_ALPHAS} penalties, leave-one-out", bench_leave_one_out(sizes, budget))
     show("Squared distances", bench_distances(sizes, budget))
     show(f"Gram matrices of {N_SUBSETS} nested sets of channels", bench_nested(sizes, budget))
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        _timing.write_json(arguments.json, {"environment": described, "timings": tables})
+    _timing.publish(arguments.json, timings=tables)
 
 
 if __name__ == "__main__":

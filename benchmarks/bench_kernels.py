@@ -4,10 +4,8 @@ Run ``python -m benchmarks.bench_kernels``. Every pair of results is compared
 before anything is timed, and everything is compiled by then.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,8 +118,7 @@ def memory_table(excess: dict[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_kernels", description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    parser = _timing.argument_parser("bench_kernels", __doc__)
     parser.add_argument("--sizes", choices=list(ROW_SIZES), default="all")
     parser.add_argument(
         "--budget", type=float, default=10.0, metavar="SECONDS", help="for each size (default: 10)"
@@ -145,11 +142,7 @@ def main() -> None:
     if excess is not None:
         title = "Peak memory at {} × {}".format(*MEMORY_SIZE)
         print(f"\n### {title}\n\n{memory_table(excess)}", flush=True)
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        content = {"environment": described, "timings": tables, "excess_memory": excess}
-        _timing.write_json(arguments.json, content)
+    _timing.publish(arguments.json, timings=tables, excess_memory=excess)
 
 
 if __name__ == "__main__":

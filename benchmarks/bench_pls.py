@@ -5,12 +5,10 @@ samples, ours and ikpls with 1 to A components, the others with A alone.
 Predictions are compared before anything is timed.
 """
 
-import argparse
 import contextlib
 import io
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -169,8 +167,7 @@ def bench_resamples(budget: float) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_pls", description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    parser = _timing.argument_parser("bench_pls", __doc__)
     parser.add_argument("--sizes", choices=list(CASES), default="all")
     parser.add_argument(
         "--budget", type=float, default=20.0, metavar="SECONDS", help="for each size (default: 20)"
@@ -186,10 +183,7 @@ def main() -> None:
     tables["Coefficients of Monte-Carlo resamples"] = bench_resamples(arguments.budget)
     for title, each in tables.items():
         print(f"\n### {title}\n\n{_timing.markdown_table(each)}", flush=True)
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        _timing.write_json(arguments.json, {"environment": described, "timings": tables})
+    _timing.publish(arguments.json, timings=tables)
 
 
 if __name__ == "__main__":

@@ -300,14 +300,13 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_search", description=__doc__)
+    parser = _timing.argument_parser("bench_search", __doc__)
     parser.add_argument("--data", type=Path, metavar="FILE", help="table of spectra")
     parser.add_argument("--target", metavar="NAME", help="column to predict")
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument(
         "--sampled", type=int, default=SAMPLED, help="candidates of a kind that the loops run on"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
     arguments = parser.parse_args()
     if (arguments.data is None) != (arguments.target is None):
         parser.error("--data and --target belong together")
@@ -322,10 +321,7 @@ def main() -> None:
             print(f"done: {title}, {name}", flush=True)
         results[title] = rows
         print(f"\n### {title}, {N_FOLDS} folds\n\n{markdown(rows)}\n", flush=True)
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        _timing.write_json(arguments.json, {"environment": described, "searches": results})
+    _timing.publish(arguments.json, searches=results)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ compared with ours before anything is timed. What pls4all calls by the same name
 as its row says: only times are compared.
 """
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -383,10 +381,7 @@ def targets_table(records: Records, peaks: dict[str, int | None]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_selection", description=__doc__
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    parser = _timing.argument_parser("bench_selection", __doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="jobs whose name begins so")
     parser.add_argument(
         "--budget", type=float, default=10.0, metavar="SECONDS", help="for each job (default: 10)"
@@ -407,11 +402,7 @@ def main() -> None:
     peaks = {name: peak_memory(name) for name in names}
     print(f"\n### Aims\n\n{targets_table(records, peaks)}")
     print(f"\n### Selection of channels\n\n{_timing.markdown_table(records)}", flush=True)
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        content = {"environment": described, "timings": records, "peak_bytes": peaks}
-        _timing.write_json(arguments.json, content)
+    _timing.publish(arguments.json, timings=records, peak_bytes=peaks)
 
 
 if __name__ == "__main__":

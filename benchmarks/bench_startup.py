@@ -5,7 +5,6 @@ processes; compiled code goes to a temporary folder, so that the first run finds
 no cache whatever the machine has done before.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -82,8 +81,7 @@ def bench_demo() -> dict[str, list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_startup", description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results here")
+    parser = _timing.argument_parser("bench_startup", __doc__)
     parser.add_argument("--budget", type=float, default=30.0, metavar="SECONDS", help="for imports")
     arguments = parser.parse_args()
 
@@ -101,17 +99,13 @@ def main() -> None:
     print("### `spectral-fast demo`\n\n| run | seconds |\n| --- | --- |")
     for name, runs in demo.items():
         print(f"| {name} | {', '.join(f'{each:.1f}' for each in runs)} |")
-    described = _timing.environment()
-    print(f"\n### Measured on\n\n{_timing.markdown_environment(described)}")
-    if arguments.json is not None:
-        content = {
-            "environment": described,
-            "imports": imports,
-            "import_over_sklearn": over_sklearn,
-            "compilations_at_import": compilations,
-            "demo": demo,
-        }
-        _timing.write_json(arguments.json, content)
+    _timing.publish(
+        arguments.json,
+        imports=imports,
+        import_over_sklearn=over_sklearn,
+        compilations_at_import=compilations,
+        demo=demo,
+    )
 
 
 if __name__ == "__main__":
