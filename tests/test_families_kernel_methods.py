@@ -7,6 +7,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import ParameterGrid
 from sklearn.svm import SVC, SVR, LinearSVR
 
+from spectral_fast import kernels
 from spectral_fast.model_selection.families import _kernel_methods
 from spectral_fast.model_selection.families._base import Matrix
 from spectral_fast.model_selection.families._kernel_methods import KernelFamily
@@ -70,6 +71,14 @@ def test_many_samples_need_no_matrix_of_all_pairs(monkeypatch):
 
 class Subclass(SVR):
     pass
+
+
+def test_products_of_all_spectra_are_computed_once(monkeypatch):
+    calls = []
+    gram = kernels.gram
+    monkeypatch.setattr(kernels, "gram", lambda X: calls.append(len(X)) or gram(X))
+    answers(FAMILY, SVR(kernel="linear"), [{"C": 1.0}, {"C": 2.0}], regression())
+    assert calls == [16]
 
 
 def test_handles():

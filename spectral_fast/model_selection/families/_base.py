@@ -70,6 +70,11 @@ class Matrix:
         return kernels.gram(self.centred)
 
     @cached_property
+    def products(self) -> np.ndarray:
+        """Gram matrix of the spectra as they are, (n, n)."""
+        return kernels.gram(self.double)
+
+    @cached_property
     def squared_distances(self) -> np.ndarray:
         """Squared distances between all spectra, (n, n)."""
         return kernels.squared_distances(self.gram)

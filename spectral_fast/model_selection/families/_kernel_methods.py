@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC, SVR
 
-from spectral_fast import kernels
 from spectral_fast.model_selection.families._base import Family, made, outputs
 from spectral_fast.model_selection.families._generic import GenericFamily
 
@@ -73,7 +72,7 @@ def _kernel(params, matrix, train, rows):
         gamma = _gamma(params["gamma"], matrix.double[train])
         return np.exp(-gamma * matrix.squared_distances[at])
     # Not centred: kernel ridge has no intercept, and support vectors would be found in other steps.
-    return kernels.gram(matrix.double)[at]
+    return matrix.products[at]
 
 
 def _gamma(gamma, X):
