@@ -247,7 +247,7 @@ class SpectralSearchCV(BaseEstimator):
         "journal": [str, PathLike, None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "memory_limit": [Interval(Real, 0, None, closed="neither"), None],
-        "error_score": [StrOptions({"raise"}), np.nan],
+        "error_score": [StrOptions({"raise"}), "nan"],
         "random_state": ["random_state"],
     }
 
