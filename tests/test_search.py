@@ -44,7 +44,14 @@ from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.datasets import load_gasoline, load_tecator
 from spectral_fast.feature_selection import VIP
 from spectral_fast.kernels import get_num_threads
-from spectral_fast.model_selection import SpectralSearchCV, _execution, _records, families
+from spectral_fast.model_selection import (
+    SpectralSearchCV,
+    _execution,
+    _plan,
+    _records,
+    _tasks,
+    families,
+)
 from spectral_fast.model_selection._figures import HeldOut
 from spectral_fast.model_selection.families._pls import PLSFamily
 from spectral_fast.preprocessing import SNV
@@ -358,12 +365,41 @@ class FailsTogether(PLSFamily):
         return super().predict(estimator, settings, matrix)
 
 
+def serve_by(monkeypatch, family):
+    """Have a family answer all candidates."""
+    for module in (families, _plan, _tasks):
+        monkeypatch.setattr(module, "FAMILIES", (family,))
+
+
 def test_a_failing_batch_is_tried_one_by_one(monkeypatch):
     X, y = small()
     expected = quick(models={"pls": {"n_components": [1, 2]}}).fit(X, y)
-    monkeypatch.setattr(families, "FAMILIES", (FailsTogether(), families.GenericFamily()))
+    serve_by(monkeypatch, FailsTogether())
     found = quick(models={"pls": {"n_components": [1, 2]}}, error_score="raise").fit(X, y)
     assert_allclose(found.oof_predictions_, expected.oof_predictions_, rtol=1e-9)
+
+
+class FailsTogetherOrAt(families.GenericFamily):
+    """Has no importances of two settings at once, nor those of one of them."""
+
+    def batches(self, estimator, settings):
+        return [list(range(len(settings)))]
+
+    def importances(self, estimator, settings, X, y):
+        if len(settings) > 1 or settings[0]["alpha"] == 2.0:
+            raise FloatingPointError("no importances")
+        return super().importances(estimator, settings, X, y)
+
+
+def test_a_setting_without_importances_fails_alone(monkeypatch):
+    X, y = small()
+    options = {"selectors": "importance", "n_features": [4, 8]}
+    expected = quick(models={"ridge": {"alpha": [1.0, 3.0]}}, **options).fit(X, y)
+    serve_by(monkeypatch, FailsTogetherOrAt())
+    with pytest.warns(FitFailedWarning, match=r"2 of 6 candidates failed.*no importances"):
+        found = quick(models={"ridge": {"alpha": [1.0, 2.0, 3.0]}}, **options).fit(X, y)
+    of_others = found.oof_predictions_[[0, 2, 3, 5]]
+    assert_allclose(of_others, expected.oof_predictions_, rtol=1e-6)
 
 
 # ------------------------------------------------------------------ preprocessing and folds

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import joblib
@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from spectral_fast._folds import Splits
 from spectral_fast.kernels import thread_limit
 from spectral_fast.model_selection._grid import Model, Selection
-from spectral_fast.model_selection.families import FAMILIES, Matrix
+from spectral_fast.model_selection.families import FAMILIES, Matrix, Settings
 
 __all__ = [
     "EVERYTHING",
@@ -244,10 +244,10 @@ def _evaluate_by_importance(
         model = shared.models[job.model]
         start = time.perf_counter()
         wanted = [each for each in job.positions if (job.model, each) not in of_candidates]
-        found = _importances(
+        for position, found in _importances(
             model, wanted, job.family, selects_on[rows], shared.y[rows], shared.raises
-        )
-        of_candidates |= {(job.model, each): found[i] for i, each in enumerate(wanted)}
+        ):
+            of_candidates[job.model, position] = found
         share = (time.perf_counter() - start) / len(job.positions)
         for position in job.positions:
             importances = of_candidates[job.model, position]
@@ -269,17 +269,17 @@ def _importances(
     X: np.ndarray,
     y: np.ndarray,
     raises: bool,
-) -> Sequence[np.ndarray | str]:
-    """Return the channels' importances for some of a model's settings, or an error."""
-    if not positions:
-        return []
-    settings = [model.settings[position] for position in positions]
-    try:
-        return FAMILIES[family].importances(model.estimator, settings, X, y)
-    except Exception as error:
-        if raises:
-            raise
-        return [_described(error)] * len(positions)
+) -> Iterator[tuple[int, np.ndarray | str]]:
+    """Yield the channels' importances for some of a model's settings, or an error."""
+    for each in _tried(
+        model, positions, lambda batch: FAMILIES[family].importances(model.estimator, batch, X, y)
+    ):
+        if isinstance(each.answer, Exception):
+            if raises:
+                raise each.answer
+            yield each.position, _described(each.answer)
+        else:
+            yield each.position, each.answer
 
 
 def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: Splits) -> Matrix:
@@ -291,28 +291,50 @@ def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: 
 def _answer(model: Model, job: Job, matrix: Matrix, raises: bool) -> Iterator[tuple[int, Outcome]]:
     """Yield the outcome of each setting of a job."""
     family = FAMILIES[job.family]
-    queue: deque[Sequence[int]] = deque([job.positions])
+    for each in _tried(
+        model, job.positions, lambda batch: family.predict(model.estimator, batch, matrix)
+    ):
+        checked = _checked(each.answer, matrix)
+        if not isinstance(checked, Exception):
+            yield each.position, Outcome(checked, None, each.seconds)
+        elif raises:
+            raise checked
+        else:
+            yield each.position, Outcome(None, _described(checked), each.seconds)
+
+
+class _Tried(NamedTuple):
+    """What a family answers for one setting."""
+
+    position: int
+    answer: np.ndarray | Exception
+    seconds: float
+
+
+def _tried(
+    model: Model,
+    positions: Sequence[int],
+    ask: Callable[[Settings], Sequence[np.ndarray | Exception]],
+) -> Iterator[_Tried]:
+    """Yield what a family answers for some settings of a model, asked of all of them together.
+
+    Where that fails each is tried by itself, so that only those at fault fail.
+    """
+    queue: deque[Sequence[int]] = deque([positions] if positions else [])
     while queue:
         batch = queue.popleft()
-        settings = [model.settings[position] for position in batch]
         start = time.perf_counter()
         answers: Sequence[np.ndarray | Exception]
         try:
-            answers = family.predict(model.estimator, settings, matrix)
+            answers = ask([model.settings[position] for position in batch])
         except Exception as error:
-            if len(batch) > 1:  # each by itself, so that only those at fault fail
+            if len(batch) > 1:
                 queue.extend([position] for position in batch)
                 continue
             answers = [error]
         seconds = (time.perf_counter() - start) / len(batch)
         for position, answer in zip(batch, answers, strict=True):
-            checked = _checked(answer, matrix)
-            if not isinstance(checked, Exception):
-                yield position, Outcome(checked, None, seconds)
-            elif raises:
-                raise checked
-            else:
-                yield position, Outcome(None, _described(checked), seconds)
+            yield _Tried(position, answer, seconds)
 
 
 def _checked(answer: np.ndarray | Exception, matrix: Matrix) -> np.ndarray | Exception:

@@ -7,7 +7,13 @@ predict for the samples that are held out.
 
 from typing import Any
 
-from spectral_fast.model_selection.families._base import Family, Matrix, made, outputs
+from spectral_fast.model_selection.families._base import (
+    Family,
+    Matrix,
+    Settings,
+    made,
+    outputs,
+)
 from spectral_fast.model_selection.families._boosting import BoostingFamily
 from spectral_fast.model_selection.families._elastic_net import ElasticNetFamily
 from spectral_fast.model_selection.families._forest import ForestFamily
@@ -16,7 +22,16 @@ from spectral_fast.model_selection.families._kernel_methods import KernelFamily
 from spectral_fast.model_selection.families._pls import PLSFamily
 from spectral_fast.model_selection.families._ridge import RidgeFamily
 
-__all__ = ["FAMILIES", "Family", "GenericFamily", "Matrix", "batches_of", "made", "outputs"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "GenericFamily",
+    "Matrix",
+    "Settings",
+    "batches_of",
+    "made",
+    "outputs",
+]
 
 #: The first that handles an estimator serves it; the last handles all.
 FAMILIES: tuple[Family, ...] = (
