@@ -777,6 +777,21 @@ def test_bad_parameters(parameters, error, message):
         quick(**parameters).fit(*small())
 
 
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"models": ["knn", "gpr"], "selectors": "importance"}, "'importance' alone; got knn, gpr"),
+        (
+            {"models": {"pls": {"n_components": [5, 9]}}, "selectors": "vip"},
+            "`n_features` has at most 4. Use fewer components, or more channels",
+        ),
+    ],
+)
+def test_grids_without_candidates(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        quick(**parameters, n_features=[2, 4]).fit(*small())
+
+
 @pytest.mark.parametrize("cv", [None, LeaveOneOut(), KFold(3)])
 def test_splitters(cv):
     X, y = small(12)

@@ -8,7 +8,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from spectral_fast._folds import Splits
-from spectral_fast.model_selection._grid import Chain, Model, Selection
+from spectral_fast.model_selection._grid import IMPORTANCE, Chain, Model, Selection
 from spectral_fast.model_selection._tasks import EVERYTHING, Job, ModelTask, SelectTask
 from spectral_fast.model_selection.families import FAMILIES, batches_of
 
@@ -40,6 +40,11 @@ class Plan:
     ----------
     specs : list of Spec
         All candidates in the order of the grid.
+
+    Raises
+    ------
+    ValueError
+        If the parts of the grid have no combination that can be tried.
     """
 
     def __init__(
@@ -65,6 +70,8 @@ class Plan:
             if not entry.by_importance or candidate.has_importances
             for position in candidate.positions(size)
         ]
+        if not self.specs:
+            raise ValueError(_no_candidates(selections, models))
 
     def select_tasks(self, chain: int) -> Iterator[SelectTask]:
         """Yield the selections of one chain that do not depend on the model."""
@@ -105,3 +112,21 @@ class Plan:
                 else:
                     slow.setdefault(number if selection.by_importance else job, []).append(job)
         return quick, list(slow.values())
+
+
+def _no_candidates(selections: Sequence[Selection], models: Sequence[Model]) -> str:
+    """Say why no model can be combined with a selection of channels."""
+    if all(each.by_importance for each in selections) and not any(
+        each.has_importances for each in models
+    ):
+        names = ", ".join(each.name for each in models)
+        return (
+            f"`models` must hold one with importances of the channels where `selectors` has "
+            f"{IMPORTANCE!r} alone; got {names}. Add a model such as 'pls', or a selector such as "
+            "'full' or 'vip'."
+        )
+    sizes = [size for each in selections for size in each.sizes if size is not None]
+    return (
+        "`models` must hold one with at most as many components as `n_features` has channels; "
+        f"`n_features` has at most {max(sizes)}. Use fewer components, or more channels."
+    )
