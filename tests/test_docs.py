@@ -1,12 +1,29 @@
 """What README and docs show must be there and run."""
 
+import contextlib
+import importlib.util
+import io
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from spectral_fast import cli
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+#: What a build of the site writes.
+MADE = ("_build", "auto_gallery", "reference/api")
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(
+        page
+        for page in DOCS.rglob("*.md")
+        if not page.relative_to(DOCS).as_posix().startswith(MADE)
+    ),
+]
 
 
 def relative_links(text):
@@ -17,11 +34,53 @@ def relative_links(text):
     ]
 
 
-def python_blocks(text):
-    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+def all_blocks(text):
+    """Yield language and content of each block, below as many empty lines as lie above it."""
+    for block in re.finditer(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        yield block.group(1), "\n" * text.count("\n", 0, block.start(2)) + block.group(2)
 
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def blocks(text, language):
+    return [block for each, block in all_blocks(text) if each == language]
+
+
+def shell_commands(block):
+    """Return the commands of a shell block, as lists of words."""
+    lines = block.replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+
+
+def lines_of(text):
+    return {" ".join(line.split()) for line in text.splitlines()}
+
+
+def parse(words):
+    """Let the command line read a command, without running it."""
+    return cli._parser().parse_args(words)
+
+
+def run_page(text, path, *, with_commands=False):
+    """Run the blocks one after another, as a reader would.
+
+    Each line of an ``output`` block must have been printed above it.
+    """
+    namespace = {"__name__": Path(path).stem}
+    printed = io.StringIO()
+    for language, block in all_blocks(text):
+        with contextlib.redirect_stdout(printed):
+            if language == "python":
+                exec(compile(block, str(path), "exec"), namespace)
+            elif language == "sh" and with_commands:
+                for words in shell_commands(block):
+                    if words[0] == "spectral-fast":
+                        assert cli.main(words[1:]) == 0
+        if language == "output":
+            assert lines_of(block) <= lines_of(printed.getvalue()), printed.getvalue()
+
+
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: page.relative_to(ROOT).with_suffix("").as_posix()
+)
 
 
 @every_page
@@ -34,16 +93,26 @@ def test_links_lead_somewhere(page):
 
 
 @every_page
-def test_python_blocks_run(page, capsys):
-    """The blocks of a page, one after another, as a reader would run them."""
-    namespace = {}
-    for block in python_blocks(page.read_text(encoding="utf-8")):
-        exec(compile(block, str(page), "exec"), namespace)
+def test_blocks_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what a block writes is gone afterwards
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    text = page.read_text(encoding="utf-8")
+    run_page(text, page, with_commands=page.name == "getting_started.md")
+
+
+@every_page
+def test_commands_exist(page):
+    for block in blocks(page.read_text(encoding="utf-8"), "sh"):
+        for words in shell_commands(block):
+            if words[0] == "spectral-fast":
+                parse(words[1:])
+            elif words[:2] == ["python", "-m"]:
+                assert importlib.util.find_spec(words[2]), words
 
 
 def test_readme_has_blocks_and_links():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(python_blocks(text)) >= 2
+    assert len(blocks(text, "python")) >= 2
     assert len(relative_links(text)) >= 4
 
 
@@ -58,4 +127,18 @@ def test_readme_has_two_commands_that_do_all_set_up():
 
 def test_planted_faults_are_found():
     assert relative_links("[a](docs/none.md) [b](https://x.org)") == ["docs/none.md"]
-    assert python_blocks("```python\n1 / 0\n```\n```sh\nx\n```\n") == ["1 / 0\n"]
+    text = "```python\nprint(1)\n```\n```sh\nx\n```\n"
+    assert blocks(text, "python") == ["\nprint(1)\n"]
+    run_page(text + "```output\n1\n```\n", "page.md")
+    with pytest.raises(AssertionError):
+        run_page(text + "```output\n2\n```\n", "page.md")
+    with pytest.raises(ZeroDivisionError):
+        run_page("```python\n1 / 0\n```\n", "page.md")
+
+
+def test_planted_command_is_found(capsys):
+    block = "\nspectral-fast search a.csv \\\n    --targett fat  # no\n"
+    words = shell_commands(block)[0]
+    assert words == ["spectral-fast", "search", "a.csv", "--targett", "fat"]
+    with pytest.raises(SystemExit):
+        parse(words[1:])
