@@ -189,7 +189,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         "parameters",
         [
-            {"selector": object()},
+            {"selector": None},
             {"n_resamples": 0},
             {"train_size": 1.0},
             {"cv": 1},
