@@ -19,8 +19,6 @@ from spectral_fast.cli import _calibrate, _search, main
 from spectral_fast.cli._outputs import OUTPUTS
 from spectral_fast.datasets import make_spectra
 from spectral_fast.model_selection import SpectralSearchCV, _grid
-from spectral_fast.model_selection._run import Run
-from spectral_fast.model_selection._tasks import Outcome
 
 MIXTURES = make_spectra(24, 20, random_state=0)
 CHANNELS = [f"{900 + 10 * i} nm" for i in range(20)]
@@ -502,7 +500,7 @@ def test_errors_of_the_program_keep_their_traceback(monkeypatch, table_file, tmp
 def test_interruption(monkeypatch, table_file, tmp_path, capsys):
     monkeypatch.setattr(SpectralSearchCV, "fit", fail(KeyboardInterrupt))
     assert main(search(table_file, tmp_path / "out")) == 130
-    assert "interrupted, nothing was written" in capsys.readouterr().err
+    assert "interrupted; no results were written" in capsys.readouterr().err
     assert files(tmp_path) == ["table.csv"]
 
 
@@ -554,16 +552,37 @@ def test_an_interrupted_search_goes_on(monkeypatch, table_file, tmp_path, capsys
     assert "finished" in capsys.readouterr().out
 
 
-def test_a_search_that_is_interrupted_at_once_writes_nothing(
+def test_a_search_that_is_interrupted_at_once_writes_no_results(
     monkeypatch, table_file, tmp_path, capsys
 ):
     interrupt(monkeypatch, 0.0)
-    monkeypatch.setattr(Run, "outcome", lambda self, spec: Outcome(None, "not evaluated", 0.0))
-    assert main(search(table_file, tmp_path / "out")) == 130
+    command = search(table_file, tmp_path / "out", "--models", "knn")
+    assert main(command) == 130
     printed = capsys.readouterr().err
     assert "With --journal FILE a search can go on where it was ended." in printed
-    assert "interrupted, nothing was written" in printed
+    assert "interrupted; no results were written" in printed
     assert files(tmp_path) == ["table.csv"]
+    journal = tmp_path / "search.journal"
+    assert main([*command, "--journal", str(journal)]) == 130
+    assert f"--journal {journal} --resume\n" in capsys.readouterr().err
+    assert files(tmp_path) == ["search.journal", "search.journal.lock", "table.csv"]
+
+
+def test_what_failed_and_what_was_not_tried_are_counted_apart(
+    monkeypatch, table_file, tmp_path, capsys, no_report
+):
+    interrupt(monkeypatch, 0.6)
+    names = ("raw", "sg1w19", "sg1w21", "snv")  # one of the windows is wider than the spectra
+    command = search(table_file, tmp_path / "out", "--preprocessing", *names, "--models", "knn")
+    assert main(command) == 130
+    printed = capsys.readouterr()
+    results = pd.read_csv(tmp_path / "out" / "results.csv")
+    counts = results["status"].value_counts()
+    assert set(counts.index) == {"done", "failed", "not evaluated"}
+    total = len(results)
+    assert f"{counts['failed']} of {total} candidates could not be fitted" in printed.out
+    assert f"{counts['not evaluated']} of {total} candidates were not tried" in printed.err
+    assert "warning" not in printed.err
 
 
 @pytest.mark.usefixtures("no_report")

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import re
 import warnings
 
 import joblib
@@ -34,6 +35,7 @@ from sklearn.model_selection import (
     RepeatedKFold,
     ShuffleSplit,
 )
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_info
@@ -53,6 +55,7 @@ from spectral_fast.model_selection import (
     families,
 )
 from spectral_fast.model_selection._figures import HeldOut
+from spectral_fast.model_selection._journal import describe_journal
 from spectral_fast.model_selection.families._pls import PLSFamily
 from spectral_fast.preprocessing import SNV
 from tests.reference import search as reference
@@ -70,6 +73,7 @@ COLUMNS = [
     "r2",
     "rpd",
     "bias",
+    "status",
     "error",
     "seconds",
 ]
@@ -699,6 +703,7 @@ def test_a_failure_is_recorded_and_the_search_goes_on(when, error, n_jobs):
         search = quick(models=[Fails(when), Ridge()], n_jobs=n_jobs).fit(X, y)
     last = search.results_.iloc[-1]
     assert last.error.startswith(error)
+    assert search.results_.status.tolist() == ["done", "failed"]
     assert np.isnan([last.rmsecv, last.rmsecv_se, last.r2, last.rpd, last.bias]).all()
     assert np.isnan(search.oof_predictions_[0]).all()
     assert search.results_.iloc[0].model == "Ridge"
@@ -1042,7 +1047,38 @@ class StopsAt:
             raise KeyboardInterrupt
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_what_failed_and_what_was_not_evaluated_are_counted_apart():
+    X, y = small()
+    models = [Fails(), *(("knn" + count * "+", KNeighborsRegressor(count)) for count in (1, 2, 3))]
+    with pytest.warns() as warned:
+        search = quick(models=models, cv=2, callback=StopsAt(4)).fit(X, y)
+    assert sorted(search.results_.status) == ["done", "failed", "not evaluated", "not evaluated"]
+    assert [(each.category, str(each.message).split(";")[0]) for each in warned] == [
+        (
+            UserWarning,
+            "The search ended early (interrupted): 2 of 4 candidates were not evaluated and rank "
+            "last. With a `journal` the same search goes on from there.",
+        ),
+        (FitFailedWarning, "1 of 4 candidates failed and rank last"),
+    ]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_before_the_first_candidate_stays_one_and_keeps_the_journal(tmp_path, n_jobs):
+    X, y = small()
+    options = {"models": "knn", "journal": tmp_path / "journal.sqlite", "n_jobs": n_jobs}
+    with pytest.raises(KeyboardInterrupt):
+        quick(**options, callback=StopsAt(1)).fit(X, y)
+    assert re.search(r"tasks done +1\n", describe_journal(options["journal"]))
+    assert quick(**options).fit(X, y).results_.status.eq("done").all()
+
+
+def test_a_time_limit_before_the_first_candidate():
+    with pytest.raises(RuntimeError, match=r"No candidate was finished.*\(time limit\)"):
+        quick(time_limit=1e-9).fit(*small())
+
+
+@pytest.mark.filterwarnings("ignore:The search ended early")
 @pytest.mark.parametrize("last", [1, 4])
 def test_ctrl_c_ends_the_outer_folds_too(last):
     X, y = small()

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted, nothing was written", file=sys.stderr)
+        print(f"\n{parser.prog}: interrupted; no results were written", file=sys.stderr)
         return 130
     return code
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUTS", "Subject", "add_jobs", "add_output", "calibrate"]
 
 _DASK_SECONDS = 10
-#: How the errors begin of candidates that an ended search did not come to.
-_NOT_REACHED = "not evaluated"
 
 
 class Subject(NamedTuple):
@@ -65,9 +63,10 @@ def calibrate(arguments: argparse.Namespace, subject: Subject, **search_paramete
     table = subject.table
     # The folder comes first: a search of an hour should not end at one that cannot be.
     with input_errors((OSError,)), staged(arguments.out) as folder:
-        with plain_warnings(), _search_errors(arguments), _cluster(arguments.dask):
-            # The ranking says how many candidates failed.
+        with plain_warnings(), _search_errors(search, arguments), _cluster(arguments.dask):
+            # What is printed says how many candidates failed, or were not tried.
             warnings.simplefilter("ignore", FitFailedWarning)
+            warnings.filterwarnings("ignore", "The search ended early")
             search.fit(table.spectra, table.target)
         remark = write_outputs(folder, search, subject, arguments.public_command_line)
         written = [name for name in OUTPUTS if (folder / name).exists()]
@@ -78,16 +77,18 @@ def calibrate(arguments: argparse.Namespace, subject: Subject, **search_paramete
 
 
 @contextlib.contextmanager
-def _search_errors(arguments: argparse.Namespace) -> Iterator[None]:
-    """Turn the errors of a search into messages, and that of an early Ctrl-C back into it."""
+def _search_errors(search: "SpectralSearchCV", arguments: argparse.Namespace) -> Iterator[None]:
+    """Turn the errors of a search into messages; after Ctrl-C say how to go on."""
     try:
         with input_errors((ValueError, OSError, ImportError)):
             yield
-    except RuntimeError as error:  # ended before any candidate was finished
-        if "interrupted" not in str(error):
-            raise InputError(f"{error} {_how_to_go_on(arguments)}") from error
+    except RuntimeError as error:
+        if not getattr(search, "stopped_", ""):
+            raise
+        raise InputError(f"{error} {_how_to_go_on(arguments)}") from error
+    except KeyboardInterrupt:
         print(f"\n{_how_to_go_on(arguments)}", file=sys.stderr)
-        raise KeyboardInterrupt from error
+        raise
 
 
 @contextlib.contextmanager
@@ -118,11 +119,9 @@ def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) 
 
     results = search.results_
     print(ranking_text(results))
-    missing = results[results["error"].notna()]
-    unreached = missing["error"].str.startswith(_NOT_REACHED)
-    if not unreached.all():
-        count = int((~unreached).sum())
-        print(f"{count} of {len(results)} candidates could not be fitted; see {RESULTS}.")
+    n_failed = int((results["status"] == "failed").sum())
+    if n_failed:
+        print(f"{n_failed} of {len(results)} candidates could not be fitted; see {RESULTS}.")
     print()
     for file in files:
         print(file)
@@ -132,10 +131,10 @@ def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) 
 
 def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> None:
     """Say how much an ended search has not done, and how to go on."""
-    errors = search.results_["error"]
-    unreached = int(errors.str.startswith(_NOT_REACHED, na=False).sum())
+    status = search.results_["status"]
+    n_missing = int((status == "not evaluated").sum())
     print(
-        f"\nspectral-fast: {search.stopped_}: {unreached} of {len(errors)} candidates were not "
+        f"\nspectral-fast: {search.stopped_}: {n_missing} of {len(status)} candidates were not "
         f"tried; the files describe the others. {_how_to_go_on(arguments)}",
         file=sys.stderr,
     )
@@ -144,5 +143,6 @@ def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> 
 def _how_to_go_on(arguments: argparse.Namespace) -> str:
     if arguments.journal is None:
         return "With --journal FILE a search can go on where it was ended."
-    resume = "" if arguments.resume else " --resume"
+    begun = arguments.journal.exists() and not arguments.resume
+    resume = " --resume" if begun else ""
     return f"To go on: {arguments.command_line}{resume}"

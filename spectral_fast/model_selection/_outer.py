@@ -57,6 +57,9 @@ def estimate_procedure(search: Any, X: Any, data: Data, splits: Splits, deadline
         of_train = None if data.groups is None else data.groups[train]
         try:
             inner.fit(_safe_indexing(X, train), data.y[train], of_train)
+        except KeyboardInterrupt:
+            search.stopped_ = "interrupted"
+            return
         except RuntimeError:
             if not getattr(inner, "stopped_", ""):
                 raise

@@ -17,6 +17,7 @@ from spectral_fast.model_selection._grid import Chain, Model, Selection
 from spectral_fast.model_selection.families import made
 
 __all__ = [
+    "NOT_EVALUATED",
     "Candidate",
     "cv_results",
     "fitted_pipeline",
@@ -27,6 +28,9 @@ __all__ = [
     "selection_bias",
 ]
 
+
+#: How the errors begin of candidates that an ended search did not come to.
+NOT_EVALUATED = "not evaluated"
 
 #: Held-out samples of a fold, on average, that an estimate from the folds needs.
 _LEAST_HELD_OUT = 3
@@ -56,6 +60,13 @@ class Candidate:
                 place["n_features"] = self.size
         place["model"] = self.model.name
         return place | {f"model__{name}": value for name, value in self.setting.items()}
+
+    @property
+    def status(self) -> str:
+        """What became of it in a word or two."""
+        if self.error is None:
+            return "done"
+        return NOT_EVALUATED if self.error.startswith(NOT_EVALUATED) else "failed"
 
     @property
     def kin(self) -> tuple[str, str, str]:
@@ -166,6 +177,7 @@ def ranked_table(candidates: Sequence[Candidate], order: np.ndarray) -> pd.DataF
         "params": _objects([each.setting for each in ranked]),
         "n_components": pd.array([each.n_components for each in ranked], dtype="Int64"),
         **{name: [each.values[name] for each in figures] for name in figures[0].values},
+        "status": [each.status for each in ranked],
         "error": _objects([each.error for each in ranked]),
         "seconds": [each.seconds for each in ranked],
     }

@@ -17,7 +17,7 @@ from spectral_fast.model_selection._grid import Chain
 from spectral_fast.model_selection._journal import JournalError
 from spectral_fast.model_selection._plan import Plan, Spec, is_stateless
 from spectral_fast.model_selection._records import Keys, from_record, to_record
-from spectral_fast.model_selection._results import Candidate
+from spectral_fast.model_selection._results import NOT_EVALUATED, Candidate
 from spectral_fast.model_selection._tasks import (
     EVERYTHING,
     Channels,
@@ -123,7 +123,7 @@ class Run:
         seconds = sum(part.seconds for part in parts.values())
         error = next((part.error for part in parts.values() if part.error), None)
         if error is None and sum(map(len, parts)) < self._plan.n_folds:
-            error = f"not evaluated: {self.stopped}"
+            error = f"{NOT_EVALUATED}: {self.stopped}"
         if error is not None:
             return Outcome(None, error, seconds)
         return Outcome(

@@ -32,6 +32,7 @@ from spectral_fast.model_selection._outer import estimate_procedure, outer_split
 from spectral_fast.model_selection._plan import Plan
 from spectral_fast.model_selection._progress import Progress
 from spectral_fast.model_selection._results import (
+    NOT_EVALUATED,
     Candidate,
     cv_results,
     fitted_pipeline,
@@ -198,7 +199,8 @@ class SpectralSearchCV(BaseEstimator):
     - ``bias``: Σ eᵢ / N;
     - for a classification ``accuracy``, ``balanced_accuracy``, ``roc_auc`` and
       ``log_loss`` in place of these five;
-    - ``error``: None, or the type and message of the first exception;
+    - ``status``: ``"done"``, ``"failed"``, or ``"not evaluated"`` where the search ended early;
+    - ``error``: None, the type and message of the first exception, or why it was not evaluated;
     - ``seconds``: wall time of fits and predictions over all folds; candidates that
       share a fit share its time equally, and shared preprocessing is not counted.
 
@@ -318,6 +320,8 @@ class SpectralSearchCV(BaseEstimator):
             unknown, a fold has no training or no held-out rows, or every candidate fails.
         RuntimeError
             If the time limit ends the search before any candidate is finished.
+        KeyboardInterrupt
+            If Ctrl-C does; later, what is finished is ranked, and `stopped_` tells.
         JournalError
             If the journal belongs to another search, is in use, damaged, or cannot be opened.
 
@@ -327,7 +331,8 @@ class SpectralSearchCV(BaseEstimator):
             If candidates fail.
         UserWarning
             If fits warn in the folds, or the journal can no longer be written: one warning
-            that counts them and quotes the first.
+            that counts them and quotes the first. If the search ends early: one that counts the
+            candidates that were not evaluated.
         """
         start = time.monotonic()
         deadline = start + (self.time_limit or np.inf)
@@ -383,7 +388,7 @@ class SpectralSearchCV(BaseEstimator):
 
         Parameters
         ----------
-        X, y, groups
+        X, y, groups : array-like
             As in `fit`.
 
         Returns
@@ -423,6 +428,7 @@ class SpectralSearchCV(BaseEstimator):
         Returns
         -------
         score : float
+            1 at best.
         """
         measure = r2_score if self.task == "regression" else accuracy_score
         return measure(y, self.predict(X))
@@ -469,9 +475,12 @@ class SpectralSearchCV(BaseEstimator):
                 f"{run.warnings[0]}",
                 stacklevel=4,  # the caller of fit, beyond its decorator
             )
-        errors = [each.error for each in candidates if each.error]
-        if len(errors) == len(candidates):
-            if run.stopped:
+        errors = [each.error for each in candidates if each.status == "failed"]
+        n_missing = sum(each.status == NOT_EVALUATED for each in candidates)
+        if len(errors) + n_missing == len(candidates):
+            if n_missing and run.stopped == "interrupted":
+                raise KeyboardInterrupt
+            if n_missing:
                 raise RuntimeError(
                     f"No candidate was finished before the end of the search ({run.stopped}). "
                     "Give it more time, or a smaller grid."
@@ -482,6 +491,13 @@ class SpectralSearchCV(BaseEstimator):
                 f"No candidate has a score by `scoring={self.scoring!r}`: its models give no "
                 "probabilities, or the held-out samples are all of one class. Use other models or "
                 "folds, or another score."
+            )
+        if n_missing:
+            warnings.warn(
+                f"The search ended early ({run.stopped}): {n_missing} of {len(candidates)} "
+                "candidates were not evaluated and rank last. With a `journal` the same search "
+                "goes on from there.",
+                stacklevel=4,
             )
         if errors:
             warnings.warn(
