@@ -124,7 +124,7 @@ folder = Path({str(folder)!r})
 
 
 def wait_for_fits(folder, count):
-    for _ in range(1000):
+    for _ in range(6000):
         with contextlib.suppress(FileNotFoundError):
             if fits_in(folder).total() >= count:
                 return
