@@ -9,16 +9,14 @@ Pipeline. The versions in ``meta.json`` are checked before anything is unpickled
    you trust.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import io
 import json
-import os
 import platform
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +26,13 @@ import sklearn
 from sklearn.pipeline import Pipeline
 
 import spectral_fast
+from spectral_fast._files import replacing
 from spectral_fast._validation import listed
 from spectral_fast.tables import SpectralTable
 
-__all__ = ["SUFFIX", "SavedModel", "align", "load_model", "replacing", "save_model"]
+__all__ = ["SavedModel", "align", "load_model", "save_model"]
 
-SUFFIX = ".spectral"
+_SUFFIX = ".spectral"
 
 _FORMAT = 2
 #: What reading a damaged archive, or one of another program, raises.
@@ -172,12 +171,22 @@ def load_model(path: str | Path) -> SavedModel:
         whose models this one cannot be trusted to run alike.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> from spectral_fast.persistence import load_model
+    >>> load_model("none.spectral")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: none.spectral does not exist.
+
+    `save_model` shows a file that exists.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder. Name the model{SUFFIX} in it.")
+        raise IsADirectoryError(f"{path} is a folder. Name the model{_SUFFIX} in it.")
     content = path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -212,6 +221,17 @@ def align(model: SavedModel, table: SpectralTable) -> np.ndarray:
     ------
     ValueError
         If the table lacks channels of the model, or states another unit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectral_fast.persistence import SavedModel, align
+    >>> from spectral_fast.tables import SpectralTable
+    >>> meta = {"channels": ["854", "850"], "axis": [854.0, 850.0], "axis_unit": "nm"}
+    >>> spectra, axis = np.array([[0.1, 0.2, 0.3]]), np.array([850.0, 852.0, 854.0])
+    >>> table = SpectralTable(spectra, ["850", "852", "854"], axis, "nm", None, None)
+    >>> align(SavedModel(pipeline=None, meta=meta), table)
+    array([[0.3, 0.1]])
     """
     unit = model.meta["axis_unit"]
     if unit and table.axis_unit and unit != table.axis_unit:
@@ -234,18 +254,6 @@ def align(model: SavedModel, table: SpectralTable) -> np.ndarray:
     return table.spectra[:, [column[position] for position in model.meta["axis"]]]
 
 
-@contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a path to write to; it takes the place of `path` if the block succeeds."""
-    path = Path(path)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield staged
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
-
-
 def _versions() -> dict[str, str]:
     return {"spectral_fast": spectral_fast.__version__, "scikit-learn": sklearn.__version__}
 
@@ -253,7 +261,7 @@ def _versions() -> dict[str, str]:
 def _not_a_model(path: Path) -> ValueError:
     return ValueError(
         f"{path} is not a model file of spectral_fast, or it is damaged. Use the "
-        f"model{SUFFIX} that 'spectral-fast search' wrote."
+        f"model{_SUFFIX} that 'spectral-fast search' wrote."
     )
 
 

@@ -12,7 +12,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
 import spectral_fast
-from spectral_fast.persistence import SavedModel, align, load_model, replacing, save_model
+from spectral_fast._files import replacing
+from spectral_fast.persistence import SavedModel, align, load_model, save_model
 from spectral_fast.tables import SpectralTable
 
 RNG = np.random.default_rng(0)

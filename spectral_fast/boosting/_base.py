@@ -128,6 +128,7 @@ class Boosted(BaseEstimator, ABC):
         Returns
         -------
         predictions : ndarray of shape (n_samples,)
+            In the unit of y, or members of `classes_`.
         """
         X = self._checked(X)
         return self._named(self.model_.predict(X))

@@ -31,7 +31,8 @@ def _run(arguments: argparse.Namespace) -> int:
     with input_errors():
         import pandas as pd
 
-        from spectral_fast.persistence import align, load_model, replacing
+        from spectral_fast._files import replacing
+        from spectral_fast.persistence import align, load_model
         from spectral_fast.report import distances
         from spectral_fast.tables import read_table
 

@@ -114,6 +114,7 @@ class PLSDiagnosticsMixin:
         Returns
         -------
         vip : ndarray of shape (n_features,)
+            Never negative; the mean of the squares is 1.
 
         References
         ----------
@@ -183,6 +184,7 @@ class PLSDiagnosticsMixin:
         Returns
         -------
         t2 : ndarray of shape (n_samples,)
+            Never negative, without a unit.
         """
         return self._score_leverage(X) * (len(self.x_scores_) - 1)
 
@@ -200,6 +202,7 @@ class PLSDiagnosticsMixin:
         Returns
         -------
         limit : float
+            T² beyond it marks an unusual spectrum.
 
         Raises
         ------
@@ -237,6 +240,7 @@ class PLSDiagnosticsMixin:
         Returns
         -------
         q : ndarray of shape (n_samples,)
+            In the squared unit of X, autoscaled if `scale`.
         """
         return _row_squares(self._residuals(self._centred(X)))
 
@@ -258,6 +262,7 @@ class PLSDiagnosticsMixin:
         Returns
         -------
         limit : float
+            Q beyond it marks an unusual spectrum.
 
         References
         ----------
@@ -287,6 +292,7 @@ class PLSDiagnosticsMixin:
         Returns
         -------
         h : ndarray of shape (n_samples,)
+            From 0, without a unit.
 
         References
         ----------

@@ -218,6 +218,7 @@ class PLSRegressionCV(PLSRegression):
         Returns
         -------
         scores : ndarray of shape (n_samples, n_components_)
+            One column a latent variable.
         """
         return self.fit(X, y).transform(X)
 
@@ -235,6 +236,7 @@ class PLSRegressionCV(PLSRegression):
         Returns
         -------
         ax : matplotlib.axes.Axes
+            The axes that hold the plot.
 
         Raises
         ------

@@ -144,6 +144,7 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
         Returns
         -------
         scores : ndarray of shape (n_samples, n_components)
+            One column a latent variable.
         """
         return self._scores(X)
 
@@ -175,6 +176,7 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
         Returns
         -------
         classes : ndarray of shape (n_samples,)
+            Members of `classes_`.
         """
         # NearestCentroid.predict measures distances in another way than its probabilities.
         decision = self.decision_function(X)

@@ -15,7 +15,19 @@ __all__ = ["Replacement", "patch", "patched", "status", "unpatch"]
 
 
 class Replacement(NamedTuple):
-    """What `status` says of one function or class that is replaced."""
+    """What `status` says of one function or class that is replaced.
+
+    Attributes
+    ----------
+    target : str
+        The application, as `patch` was told.
+    name : str
+        Import path of what is replaced.
+    quirks : {"keep", "fix"}
+        What happens to the application's errors.
+    places : tuple of str
+        Names, with their modules, that hold the replacement.
+    """
 
     target: str
     name: str
@@ -104,6 +116,14 @@ def unpatch(target: str) -> None:
     ------
     ValueError
         If there is no such target.
+
+    Examples
+    --------
+    >>> from spectral_fast import dropin
+    >>> dropin.patch("sklearn")
+    >>> dropin.unpatch("sklearn")
+    >>> dropin.status()
+    []
     """
     with _lock:
         check_choice("target", target, TARGETS)
@@ -151,6 +171,13 @@ def status() -> list[Replacement]:
     replacements : list of Replacement
         Named tuples: the `target`; the `name` of the function or class; the `quirks`; and
         the `places`, the names by which modules hold the replacement.
+
+    Examples
+    --------
+    >>> from spectral_fast import dropin
+    >>> with dropin.patched("sklearn", quirks="keep"):
+    ...     print(dropin.status()[0].quirks)
+    keep
     """
     with _lock:
         swaps = [

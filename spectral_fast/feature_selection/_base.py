@@ -83,6 +83,7 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
         Returns
         -------
         ax : matplotlib.axes.Axes
+            The axes that hold the plot.
 
         Raises
         ------

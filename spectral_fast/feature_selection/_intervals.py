@@ -231,6 +231,7 @@ class IntervalPLS(ChannelSelector):
         Returns
         -------
         ax : matplotlib.axes.Axes
+            The axes that hold the plot.
 
         Raises
         ------

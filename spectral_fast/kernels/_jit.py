@@ -222,6 +222,11 @@ def one_blas_thread() -> contextlib.AbstractContextManager:
 
     For matrix products between kernels: threads that BLAS wakes for them stay awake
     for milliseconds, and would take the cores from the next kernel.
+
+    Returns
+    -------
+    context : context manager
+        Blocks may be nested, and entered in several Python threads at once.
     """
     return _one_blas_thread
 
@@ -269,7 +274,13 @@ def warm_up() -> None:
 
 
 def get_num_threads() -> int:
-    """Return the number of threads that parallel kernels use in this Python thread."""
+    """Return the number of threads that parallel kernels use in this Python thread.
+
+    Returns
+    -------
+    n_threads : int
+        From 1.
+    """
     return numba.get_num_threads()
 
 
@@ -286,7 +297,13 @@ def set_num_threads(n_threads: int) -> None:
 
 @contextlib.contextmanager
 def thread_limit(n_threads: int) -> Iterator[None]:
-    """Use at most `n_threads` threads inside a ``with`` block."""
+    """Use at most `n_threads` threads inside a ``with`` block.
+
+    Parameters
+    ----------
+    n_threads : int
+        At least 1.
+    """
     before = get_num_threads()
     set_num_threads(min(n_threads, before))
     try:

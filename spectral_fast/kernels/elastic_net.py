@@ -30,6 +30,13 @@ _GROUP = 4
 #: Samples are padded to a multiple of this, the length of a vector.
 _VECTOR = 8
 
+#: Channels from one place where a sweep looks how far the residuals are from the last sweep's
+#: to the next one.
+_BLOCK = 64
+
+#: Share of a threshold that rounding stays below.
+_MARGIN = 1e-9
+
 
 @helper(fastmath=_SUM_FLAGS)
 def _dot(a, b):
@@ -173,20 +180,42 @@ def _multiply_groups(channels, active, n_active, inverse, out_products):
             out_products[f + k, 3] = s3 * inverse[j3]
 
 
+@helper(fastmath=_SUM_FLAGS)
+def _move(residuals, out_point):
+    """Set the point to the residuals; return the distance between the two."""
+    total = 0.0
+    for i in range(residuals.size):
+        step = residuals[i] - out_point[i]
+        total += step * step
+        out_point[i] = residuals[i]
+    return np.sqrt(total)
+
+
 @helper(fastmath=("contract",))
 def _sweep(
-    channels, lengths, active, n_active, inverse, products, l1, positive, travelled,
-    out_limits, outw, out_residuals,
+    channels, lengths, active, n_active, inverse, products, l1, positive,
+    out_points, out_moved, out_limits, outw, out_residuals,
 ):  # fmt: skip
     """Set each coefficient to its optimum, the others fixed, in the order of `active`.
 
-    `travelled` is the length of the way of the residuals. By Cauchy and Schwarz a group
-    stays zero until the way reaches its limit. Returns the largest change, the largest
-    coefficient, both absolute, and the way's new length.
+    By Cauchy and Schwarz a group of zeros changes only after the residuals have moved by a
+    certain distance. Since an earlier sweep they have moved at most by what they moved from
+    sweep to sweep at the start of the block, whose sum is `out_moved`, and by the ways from
+    there to the group, in that sweep and in this one. `travelled`, sum and this sweep's way,
+    has a limit below which the group is passed over.
+
+    Returns the largest change and the largest coefficient, both absolute.
     """
     change = 0.0
     largest = 0.0
+    moved = 0.0
+    travelled = 0.0
     for f in range(0, n_active, _GROUP):
+        if f % _BLOCK == 0:
+            block = f // _BLOCK
+            out_moved[block] += _move(out_residuals, out_points[block])
+            moved = out_moved[block]
+            travelled = moved
         if travelled < out_limits[f // _GROUP]:
             continue
         j0, j1, j2, j3 = active[f], active[f + 1], active[f + 2], active[f + 3]
@@ -194,6 +223,11 @@ def _sweep(
         w0, w1, w2, w3 = outw[j0], outw[j1], outw[j2], outw[j3]
         t0, t1, t2, t3 = _dot_four(channels, j0, j1, j2, j3, out_residuals)
         inner = _largest(t0, t1, t2, t3, positive)
+        if inner <= l1 and w0 == 0.0 and w1 == 0.0 and w2 == 0.0 and w3 == 0.0:
+            length = _largest(lengths[j0], lengths[j1], lengths[j2], lengths[j3], False)
+            distance = ((1.0 - _MARGIN) * l1 - inner) / length
+            out_limits[f // _GROUP] = moved - (travelled - moved) + distance
+            continue
         t0 = t0 * i0 + w0 * products[f, 0]
         t1 = t1 * i1 + w1 * products[f + 1, 1]
         t2 = t2 * i2 + w2 * products[f + 2, 2]
@@ -208,7 +242,7 @@ def _sweep(
         n3 = _shrunk(t3, l1 * i3, positive)
         d3 = n3 - w3
         step = _largest(d0, d1, d2, d3, False)
-        size = _largest(n0, n1, n2, n3, False)
+        largest = max(largest, _largest(n0, n1, n2, n3, False))
         if step > 0.0:
             outw[j0] = n0
             outw[j1] = n1
@@ -219,18 +253,14 @@ def _sweep(
                 abs(d2) * lengths[j2] + abs(d3) * lengths[j3]
             )
             change = max(change, step)
-        if size > 0.0:
-            largest = max(largest, size)
-        elif step == 0.0:
-            length = _largest(lengths[j0], lengths[j1], lengths[j2], lengths[j3], False)
-            out_limits[f // _GROUP] = travelled + (l1 - inner) / length
-    return change, largest, travelled
+    return change, largest
 
 
 @helper()
 def _fit(
     channels, norms, lengths, p, y, l1, l2, max_iter, tol, positive,
-    work_inverse, work_gradient, work_limits, work_active, work_products, work_residuals, outw,
+    work_inverse, work_gradient, work_limits, work_moved, work_active, work_products,
+    work_residuals, work_points, outw,
 ):  # fmt: skip
     """Descend from coefficients of zero.
 
@@ -251,7 +281,6 @@ def _fit(
     work_inverse[p:] = 0.0
     n_multiplied = -1
     n_iter = 0
-    travelled = 0.0
     gap, largest = _duality_gap(
         channels, l1, l2, positive, outw[:p], y, work_residuals, work_gradient
     )
@@ -266,12 +295,14 @@ def _fit(
             _multiply_groups(channels, work_active, n_active, work_inverse, work_products)
             n_multiplied = n_active
             work_limits[:] = 0.0
+            work_moved[:] = 0.0
+            work_points[:] = work_residuals
         settled = False
         while not settled:
             n_iter += 1
-            change, size, travelled = _sweep(
+            change, size = _sweep(
                 channels, lengths, work_active, n_active, work_inverse, work_products,
-                l1, positive, travelled, work_limits, outw, work_residuals,
+                l1, positive, work_points, work_moved, work_limits, outw, work_residuals,
             )  # fmt: skip
             settled = size == 0.0 or change / size <= tol or n_iter == max_iter
         gap, largest = _duality_gap(
@@ -289,8 +320,8 @@ def _examples():
     yield (
         np.ones((2, 3)), np.ones((2, 1)), np.array([0, 1]), np.array([0, 2]),
         np.ones(1), np.zeros(1), 1, 1e-4, False, True,
-        np.empty((1, 4, 8)), np.empty((1, 7, 4)), np.empty((1, 8), np.int64),
-        np.empty((1, 8, 4)), np.empty((1, 2, 8)),
+        np.empty((1, 4, 8)), np.empty((1, 8, 4)), np.empty((1, 8), np.int64),
+        np.empty((1, 8, 4)), np.empty((1, 2, 8)), np.empty((1, 1, 8)),
         np.empty((1, 1, 1, 3)), np.empty((1, 1, 1)), np.empty((1, 1, 1)), np.empty((1, 1, 1)),
         np.empty((1, 1, 1), np.int64),
     )  # fmt: skip
@@ -299,7 +330,7 @@ def _examples():
 @kernel(work=_work, examples=_examples)
 def _descend_folds(
     X, Y, rows, starts, l1, l2, max_iter, tol, positive, fit_intercept,
-    work_channels, work_vectors, work_active, work_products, work_samples,
+    work_channels, work_vectors, work_active, work_products, work_samples, work_points,
     out_coef, out_intercept, out_gap, out_tolerance, out_n_iter,
 ):  # fmt: skip
     p = X.shape[1]
@@ -328,8 +359,8 @@ def _descend_folds(
                 gap, tolerance, n_iter = _fit(
                     channels, norms, lengths, p, y, l1[c] * train.size, l2[c] * train.size,
                     max_iter, tol, positive,
-                    inverse, gradient, work_vectors[task, 6], work_active[task],
-                    work_products[task], residuals, w,
+                    inverse, gradient, work_vectors[task, 6], work_vectors[task, 7],
+                    work_active[task], work_products[task], residuals, work_points[task], w,
                 )  # fmt: skip
                 out_coef[fold, c, t] = w[:p]
                 out_intercept[fold, c, t] = mean - _dot(means[:p], w[:p])
@@ -339,13 +370,19 @@ def _descend_folds(
 
 
 class ElasticNetFits(NamedTuple):
-    """What `elastic_net_folds` returns; the axes are fold, penalty and target."""
+    """What `elastic_net_folds` returns; see there.
 
-    coef: np.ndarray  # (n_folds, n_penalties, m, p)
-    intercept: np.ndarray  # (n_folds, n_penalties, m)
-    gap: np.ndarray  # (n_folds, n_penalties, m)
-    tolerance: np.ndarray  # (n_folds, n_penalties, m)
-    n_iter: np.ndarray  # (n_folds, n_penalties, m)
+    Attributes
+    ----------
+    coef : (n_folds, n_penalties, m, p)
+    intercept, gap, tolerance, n_iter : (n_folds, n_penalties, m)
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    gap: np.ndarray
+    tolerance: np.ndarray
+    n_iter: np.ndarray
 
 
 @np.errstate(invalid="ignore")  # NaN and infinity show in the result
@@ -436,9 +473,10 @@ def elastic_net_folds(
     _descend_folds(
         X, Y, rows, np.concatenate([[0], np.cumsum(sizes)]), alphas * l1_ratios,
         alphas * (1.0 - l1_ratios), int(max_iter), float(tol), bool(positive), bool(fit_intercept),
-        np.empty((n_tasks, n_channels, n_samples)), np.empty((n_tasks, 7, n_channels)),
+        np.empty((n_tasks, n_channels, n_samples)), np.empty((n_tasks, 8, n_channels)),
         np.empty((n_tasks, n_channels + _GROUP), dtype=np.int64),
         np.empty((n_tasks, n_channels + _GROUP, _GROUP)), np.empty((n_tasks, 2, n_samples)),
+        np.empty((n_tasks, -(-p // _BLOCK), n_samples)),
         coef, intercept, gap, tolerance, n_iter,
     )  # fmt: skip
     return ElasticNetFits(coef, intercept, gap, tolerance, n_iter)

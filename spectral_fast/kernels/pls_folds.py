@@ -489,18 +489,25 @@ def _start(Y, weights, spread, test_rows, n_components, scale, dual):
 
 
 class FoldFits(NamedTuple):
-    """What `pls_gram`, `pls_direct` and `pls_covariance` find."""
+    """What `pls_gram`, `pls_direct` and `pls_covariance` find.
 
-    #: (n_components, number of test rows, m): row a - 1 with a components, or with all
-    #: that there are; the test rows fold by fold.
+    Attributes
+    ----------
+    predictions : (n_components, number of test rows, m)
+        Row a - 1 with a components, or with all that there are; the test rows fold by fold.
+    coefficients : (F, m, p), (F, m, n) or (F, m, 0)
+        (F, m, p) if they were found in terms of the channels, or (F, m, n), where
+        `pls_coefficients` makes them of, if asked for; else (F, m, 0).
+    n_found : (F,)
+        Components found before X or y was exhausted.
+    noise : (F, n_components)
+        Estimated rounding error of each component's share of y: the root mean square over
+        the samples, in the unit of y (in standard deviations with `scale`).
+    """
+
     predictions: np.ndarray
-    #: (F, m, p) if they were found in terms of the channels, or (F, m, n), where
-    #: `pls_coefficients` makes them of, if asked for; else (F, m, 0).
     coefficients: np.ndarray
-    #: (F,) components found before X or y was exhausted.
     n_found: np.ndarray
-    #: (F, n_components) estimated rounding error of each component's share of y: the
-    #: root mean square over the samples, in the unit of y (in standard deviations with `scale`).
     noise: np.ndarray
 
 
@@ -516,7 +523,7 @@ def pls_gram(K, Y, weights, test_rows, n_components, *, dual=False, max_iter=500
     Y : (n, m) float64
     weights : (F, n) float64
         0 where a sample is left out of a fold; each fold has at least one sample in.
-    test_rows : list of F integer arrays
+    test_rows : list of F arrays of int
         The samples to predict in each fold.
     n_components : int
     dual : bool
@@ -539,14 +546,20 @@ def pls_direct(
 ):
     """Fit PLS to every fold from the spectra themselves, autoscaled fold by fold if asked.
 
-    O(F n p n_components). Parameters as in `pls_gram`, and:
+    O(F n p n_components).
 
     Parameters
     ----------
     X : (n, p) float64
         Centred, or nearly so: fold by fold the rest is done here.
+    Y, weights, test_rows, n_components : see `pls_gram`
     scale : bool
         Whether each fold divides its channels and targets by their standard deviations.
+    dual, max_iter, tol : see `pls_gram`
+
+    Returns
+    -------
+    FoldFits
     """
     m = Y.shape[1]
     variance = channel_variances(X, weights) if scale else np.ones((1, X.shape[1]))
@@ -583,10 +596,23 @@ def _multiply_dual(dual, X, out):
 
 
 def pls_coefficients(dual, X, variance=None):
-    """Return the coefficients (F, m, p) that the folds' `dual` stands for.
+    """Return the coefficients that the folds' `dual` stands for.
 
     They act on centred spectra, in the units of X and Y: ``dual @ X``, divided by the
     folds' `channel_variances` where they autoscaled. O(F m n p).
+
+    Parameters
+    ----------
+    dual : (F, m, n) float64
+        `FoldFits.coefficients` of `pls_gram` or `pls_direct`.
+    X : (n, p) float64
+        The spectra that these were fitted to.
+    variance : (F, p) float64, optional
+        `channel_variances` of autoscaled folds.
+
+    Returns
+    -------
+    coefficients : (F, m, p) float64
     """
     n_folds, m, n = dual.shape
     out = np.empty((n_folds, m, X.shape[1]))

@@ -356,7 +356,7 @@ def spa_scores(
         Channels as `spa_chains` returns them; columns of a chain are linearly independent.
     weights : (F, n) float64
         How often each training set holds each sample.
-    test_rows : F integer arrays
+    test_rows : F arrays of int
         The samples to predict in each fold.
 
     Returns

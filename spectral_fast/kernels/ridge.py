@@ -283,20 +283,34 @@ def _residual_operator(X, alphas):
 
 
 class RidgeStatus(enum.IntEnum):
-    """What became of one pair of penalty and fold."""
+    """What became of one pair of penalty and fold.
+
+    Attributes
+    ----------
+    OK
+        Predicted.
+    ILL_CONDITIONED
+        Leaving the fold out cancels too many digits. A fit of the training rows may be accurate.
+    UNDETERMINED
+        No penalty, and coefficients that the training rows leave open; or no training rows.
+    """
 
     OK = 0
-    #: Leaving the fold out cancels too many digits. A fit of the training rows may be accurate.
     ILL_CONDITIONED = 1
-    #: No penalty, and coefficients that the training rows leave open; or no training rows.
     UNDETERMINED = 2
 
 
 class RidgePredictions(NamedTuple):
-    """What `ridge_cross_val_predict` returns."""
+    """What `ridge_cross_val_predict` returns; see there.
 
-    predictions: np.ndarray  # (n_alphas, n, m)
-    status: np.ndarray  # (n_alphas, n_folds), of RidgeStatus
+    Attributes
+    ----------
+    predictions : (n_alphas, n, m)
+    status : (n_alphas, n_folds) of RidgeStatus
+    """
+
+    predictions: np.ndarray
+    status: np.ndarray
 
 
 @np.errstate(all="ignore")  # NaN, infinity and singular systems show in the result

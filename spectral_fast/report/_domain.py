@@ -40,6 +40,17 @@ def calibration_domain(search: "SpectralSearchCV", X: np.ndarray, y: Any) -> dic
         exceed. T² has the limit of new samples. That of Q is Box's approximation on the
         residuals of held-out samples, in the folds of the search, as a model fits its
         own samples too well. Empty where the best model has no PLS scores.
+
+    Examples
+    --------
+    >>> from spectral_fast.datasets import make_spectra
+    >>> from spectral_fast.model_selection import SpectralSearchCV
+    >>> from spectral_fast.report import calibration_domain
+    >>> samples = make_spectra(40, 50, random_state=0)
+    >>> X, y = samples.data, samples.target[:, 0]
+    >>> search = SpectralSearchCV({"pls": {"n_components": [3]}}, ["raw"]).fit(X, y)
+    >>> sorted(calibration_domain(search, X, y))
+    ['Q', 'T2']
     """
     model = _pls(search.best_estimator_)
     if model is None:
@@ -74,6 +85,17 @@ def distances(pipeline: Pipeline, X: np.ndarray, domain: Mapping[str, float]) ->
         Hotelling's T²: the distance from the mean within the model; the Q residual: the
         squared distance from the model; and which of them exceed their limits, ``""``,
         ``"T2"``, ``"Q"`` or ``"T2 Q"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from spectral_fast.cross_decomposition import PLSRegression
+    >>> from spectral_fast.report import distances
+    >>> X = np.random.default_rng(0).normal(size=(20, 5))
+    >>> pipeline = make_pipeline(PLSRegression(2)).fit(X, X[:, 0])
+    >>> distances(pipeline, 100 * X[:1], {"T2": 10.0, "Q": 20.0})["outside"].item()
+    'T2 Q'
     """
     found = {
         "T2": _of_samples(pipeline, "hotelling_t2", X),

@@ -57,6 +57,7 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
     Returns
     -------
     script : str
+        The program's text.
 
     Raises
     ------
