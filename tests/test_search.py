@@ -24,8 +24,8 @@ from sklearn.base import (
 from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyRegressor
-from sklearn.exceptions import FitFailedWarning, NotFittedError
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedError
+from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import (
     GridSearchCV,
@@ -38,6 +38,7 @@ from sklearn.model_selection import (
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVR
 from threadpoolctl import threadpool_info
 
 from spectral_fast import kernels
@@ -73,6 +74,7 @@ COLUMNS = [
     "r2",
     "rpd",
     "bias",
+    "n_not_converged",
     "status",
     "error",
     "seconds",
@@ -852,6 +854,53 @@ def test_warnings_of_fits_become_one(n_jobs, backend):
     ):
         quick(models={"best": Ridge(), "b": Warns(1e9)}, cv=4, n_jobs=n_jobs).fit(X, y)
     assert len(warned) == 1
+
+
+LATE = Lasso(alpha=1e-4, max_iter=2)
+LATE_MODELS = {
+    "pls": {"n_components": [2]},
+    "lasso": LATE,
+    "svr": SVR(kernel="linear", max_iter=1),
+    "knn": KNeighborsRegressor(2),
+}
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_fits_that_do_not_converge_are_counted_by_candidate(n_jobs, backend, tmp_path):
+    X, y = small()
+    options = {"models": LATE_MODELS, "n_jobs": n_jobs, "journal": tmp_path / "journal.sqlite"}
+    for _ in range(2):  # the second time from the journal
+        with (
+            joblib.parallel_config(backend=backend),
+            pytest.warns(ConvergenceWarning, match=r"2 of 4 candidates did not conv") as warned,
+        ):
+            search = quick(**options).fit(X, y)
+        assert len(warned) == 1
+        assert search.results_.sort_index().n_not_converged.tolist() == [0, 3, 3, 0]
+
+
+def test_fits_that_select_count_and_so_does_the_last_one():
+    X, y = small()
+    grid = [{"alpha": [1e-4, 100.0], "max_iter": [2]}]
+    with pytest.warns(ConvergenceWarning) as warned:
+        search = quick(
+            models={"lasso": grid}, selectors=["importance"], n_features=[3, 5], cv=2
+        ).fit(X, y)
+    [warning] = warned
+    assert str(warning.message).startswith("2 of 4 candidates did not converge; ")
+    assert "The best one, fitted to all samples, did not converge." in str(warning.message)
+    table = search.results_.sort_index()
+    late = [each["alpha"] < 1 for each in table.params]
+    assert (table.n_not_converged[late] > 2).all()
+    assert (table.n_not_converged[np.logical_not(late)] == 0).all()
+
+
+def test_other_warnings_are_no_fits_that_do_not_converge():
+    X, y = small()
+    with pytest.warns(UserWarning, match="validating: 3. The first: RuntimeWarning"):
+        search = quick(models={"best": Ridge(), "b": Warns(1e9)}).fit(X, y)
+    assert (search.results_.n_not_converged == 0).all()
 
 
 def counted(monkeypatch, owner, names):

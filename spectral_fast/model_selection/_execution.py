@@ -26,9 +26,10 @@ from spectral_fast.model_selection._tasks import (
     one_thread,
     run_task,
 )
+from spectral_fast.model_selection._warnings import heard, listening
 from spectral_fast.model_selection.families import FAMILIES, Matrix, batches_of
 
-__all__ = ["Done", "Work", "compile_kernels", "described", "run"]
+__all__ = ["Done", "Work", "compile_kernels", "run"]
 
 #: What joblib's backends raise where a worker process has died.
 _DEATHS = {"TerminatedWorkerError", "BrokenProcessPool", "KilledWorker"}
@@ -56,7 +57,7 @@ class Done(NamedTuple):
     result: Any  # see `run_task`
     seconds: float  # wall time in the worker
     preprocessing_seconds: float
-    warnings: list[str]
+    warnings: list[str]  # but for those that its candidates' outcomes count
     has_died: bool = False  # its worker did: no result, and another machine may have one
 
 
@@ -132,9 +133,8 @@ def _run_chunk(
 ) -> tuple[int, list[Done]]:
     """Run tasks one after another.
 
-    Warnings travel with the results from workers that are not the process `caller`,
-    which would show them for every fold. In that process the caller records them:
-    threads share one state of warnings, and would restore it in any order.
+    Warnings travel with the results. In the process `caller` it is the caller that listens for
+    them: threads share one state of warnings, and would restore it in any order.
     """
     elsewhere = os.getpid() != caller
     if elsewhere and threading.current_thread() is threading.main_thread():
@@ -142,21 +142,12 @@ def _run_chunk(
     finished = []
     with one_thread():
         for task, channels in tasks:
-            caught: list[warnings.WarningMessage] = []
-            with contextlib.ExitStack() as stack:
-                if elsewhere:
-                    caught = stack.enter_context(warnings.catch_warnings(record=True))
-                    warnings.simplefilter("always")
+            with listening() if elsewhere else contextlib.nullcontext(), heard() as warned:
                 start = time.perf_counter()
                 result, preprocessing_seconds = run_task(task, shared, channels)
                 seconds = time.perf_counter() - start
-            finished.append(Done(task, result, seconds, preprocessing_seconds, described(caught)))
+            finished.append(Done(task, result, seconds, preprocessing_seconds, warned))
     return number, finished
-
-
-def described(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Return category and message of each warning."""
-    return [f"{each.category.__name__}: {each.message}" for each in caught]
 
 
 def compile_kernels(shareds: Sequence[Shared]) -> None:

@@ -99,7 +99,7 @@ def to_record(done: Done) -> Record:
     # In the order of the task, as models have other numbers in another grid.
     outcomes = [done.result[key] for key in done.task.candidates()]
     arrays = {str(i): each.held_out for i, each in enumerate(outcomes) if each.held_out is not None}
-    entries = [[each.error, each.seconds] for each in outcomes]
+    entries = [[each.error, each.seconds, each.n_late] for each in outcomes]
     return Record(arrays, facts | {"outcomes": entries})
 
 
@@ -111,11 +111,11 @@ def from_record(task: SelectTask | ModelTask, record: Record) -> Done:
         for i, (size, error) in enumerate(facts["channels"]):
             result[size] = record.arrays[str(i)] if error is None else error
     else:
-        for i, (key, (error, seconds)) in enumerate(
+        for i, (key, (error, seconds, n_late)) in enumerate(
             zip(task.candidates(), facts["outcomes"], strict=True)
         ):
             held_out = record.arrays[str(i)] if error is None else None
-            result[key] = Outcome(held_out, error, seconds)
+            result[key] = Outcome(held_out, error, seconds, n_late)
     return Done(
         task, result, facts["seconds"], facts["preprocessing_seconds"], list(facts["warnings"])
     )

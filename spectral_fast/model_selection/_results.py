@@ -48,6 +48,7 @@ class Candidate:
     setting: dict[str, Any]
     figures: Figures
     seconds: float
+    n_not_converged: int
     error: str | None
 
     @property
@@ -177,6 +178,7 @@ def ranked_table(candidates: Sequence[Candidate], order: np.ndarray) -> pd.DataF
         "params": _objects([each.setting for each in ranked]),
         "n_components": pd.array([each.n_components for each in ranked], dtype="Int64"),
         **{name: [each.values[name] for each in figures] for name in figures[0].values},
+        "n_not_converged": [each.n_not_converged for each in ranked],
         "status": [each.status for each in ranked],
         "error": _objects([each.error for each in ranked]),
         "seconds": [each.seconds for each in ranked],

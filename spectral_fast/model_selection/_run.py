@@ -1,7 +1,6 @@
 """One pass over the tasks of a plan: what a search waits for."""
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from spectral_fast.model_selection._costs import category, estimated_seconds
 from spectral_fast.model_selection._data import Data
-from spectral_fast.model_selection._execution import Done, Work, compile_kernels, described, run
+from spectral_fast.model_selection._execution import Done, Work, compile_kernels, run
 from spectral_fast.model_selection._figures import HeldOut, HeldOutClasses
 from spectral_fast.model_selection._grid import Chain
 from spectral_fast.model_selection._journal import JournalError
@@ -27,6 +26,7 @@ from spectral_fast.model_selection._tasks import (
     Shared,
     fit_transform,
 )
+from spectral_fast.model_selection._warnings import listening
 
 __all__ = ["Run"]
 
@@ -98,8 +98,7 @@ class Run:
         """Do all tasks, or what can be done until the deadline or Ctrl-C."""
         # The limit in each worker is for other processes; this one outlasts the threads
         # of a threading backend, which share one setting and would restore it in any order.
-        with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with threadpool_limits(limits=1), listening() as others:
             try:
                 for shareds in self._blocks():
                     self._evaluate(shareds)
@@ -111,7 +110,7 @@ class Run:
             self.stopped = "time limit"
         if self._journal is not None and not self.stopped:
             self._write(self._journal.finish)
-        self.warnings += described(caught)
+        self.warnings += others
 
     def _is_complete(self) -> bool:
         folds = (sum(map(len, self._parts.get(spec, {}))) for spec in self._plan.specs)
@@ -121,14 +120,14 @@ class Run:
         """Return what became of a candidate, over all folds."""
         parts = self._parts.get(spec, {})
         seconds = sum(part.seconds for part in parts.values())
+        n_late = sum(part.n_late for part in parts.values())
         error = next((part.error for part in parts.values() if part.error), None)
         if error is None and sum(map(len, parts)) < self._plan.n_folds:
             error = f"{NOT_EVALUATED}: {self.stopped}"
         if error is not None:
-            return Outcome(None, error, seconds)
-        return Outcome(
-            np.concatenate([parts[each].held_out for each in sorted(parts)]), None, seconds
-        )
+            return Outcome(None, error, seconds, n_late)
+        whole = np.concatenate([parts[each].held_out for each in sorted(parts)])
+        return Outcome(whole, None, seconds, n_late)
 
     def candidates(self, held_out: HeldOut | HeldOutClasses) -> tuple[list[Candidate], np.ndarray]:
         """Return all candidates in the order of the grid, and their out-of-fold predictions."""
@@ -155,6 +154,7 @@ class Run:
                         model.settings[spec.position],
                         figure,
                         outcome.seconds,
+                        outcome.n_late,
                         outcome.error,
                     )
                 )

@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-import warnings
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
@@ -10,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import (
     ClassifierTags,
@@ -32,8 +30,6 @@ from spectral_fast.model_selection._outer import estimate_procedure, outer_split
 from spectral_fast.model_selection._plan import Plan
 from spectral_fast.model_selection._progress import Progress
 from spectral_fast.model_selection._results import (
-    NOT_EVALUATED,
-    Candidate,
     cv_results,
     fitted_pipeline,
     one_se,
@@ -43,6 +39,8 @@ from spectral_fast.model_selection._results import (
 )
 from spectral_fast.model_selection._run import Run
 from spectral_fast.model_selection._summary import identity, summary
+from spectral_fast.model_selection._verdict import check_any, warn_of
+from spectral_fast.model_selection._warnings import convergence_apart
 
 __all__ = ["SpectralSearchCV"]
 
@@ -199,6 +197,8 @@ class SpectralSearchCV(BaseEstimator):
     - ``bias``: Σ eᵢ / N;
     - for a classification ``accuracy``, ``balanced_accuracy``, ``roc_auc`` and
       ``log_loss`` in place of these five;
+    - ``n_not_converged``: the candidate's fits, to select channels and to predict, that warned
+      that they ended before they converged (`ConvergenceWarning`);
     - ``status``: ``"done"``, ``"failed"``, or ``"not evaluated"`` where the search ended early;
     - ``error``: None, the type and message of the first exception, or why it was not evaluated;
     - ``seconds``: wall time of fits and predictions over all folds; candidates that
@@ -329,6 +329,8 @@ class SpectralSearchCV(BaseEstimator):
         -----
         FitFailedWarning
             If candidates fail.
+        ConvergenceWarning
+            If candidates did not converge: one warning that counts them.
         UserWarning
             If fits warn in the folds, or the journal can no longer be written: one warning
             that counts them and quotes the first. If the search ends early: one that counts the
@@ -357,7 +359,7 @@ class SpectralSearchCV(BaseEstimator):
             run.evaluate()
         candidates, self.oof_predictions_ = run.candidates(held_out)
         self.stopped_ = run.stopped
-        self._warn(run, candidates)
+        check_any(candidates, run.stopped, self.scoring)
 
         order = rank(candidates)
         best = int(order[0])
@@ -368,7 +370,9 @@ class SpectralSearchCV(BaseEstimator):
         self.best_index_ = best
         self.best_params_ = candidates[best].params
         self.best_score_ = held_out.score(candidates[best].figures.loss)
-        self.best_estimator_ = fitted_pipeline(candidates[best], in_double(X), y, data.groups)
+        with convergence_apart() as late:
+            self.best_estimator_ = fitted_pipeline(candidates[best], in_double(X), y, data.groups)
+        warn_of(candidates, run.warnings, run.stopped, best_converged=not late)
         self.one_se_index_ = one_se(candidates, best)
         self.selection_bias_ = selection_bias(candidates, best, held_out.shape[0])
         self.optimistic_ = self.selector_scope == "all" and not all(
@@ -466,46 +470,6 @@ class SpectralSearchCV(BaseEstimator):
             "models": ", ".join(model.name for model in plan.models),
         }
         return Journal(self.journal, identity(data), description=description)
-
-    def _warn(self, run: Run, candidates: list[Candidate]) -> None:
-        """Warn of what went wrong; raise an error if nothing went well."""
-        if run.warnings:
-            warnings.warn(
-                f"Warnings while cross-validating: {len(run.warnings)}. The first: "
-                f"{run.warnings[0]}",
-                stacklevel=4,  # the caller of fit, beyond its decorator
-            )
-        errors = [each.error for each in candidates if each.status == "failed"]
-        n_missing = sum(each.status == NOT_EVALUATED for each in candidates)
-        if len(errors) + n_missing == len(candidates):
-            if n_missing and run.stopped == "interrupted":
-                raise KeyboardInterrupt
-            if n_missing:
-                raise RuntimeError(
-                    f"No candidate was finished before the end of the search ({run.stopped}). "
-                    "Give it more time, or a smaller grid."
-                )
-            raise ValueError(f"All {len(errors)} candidates failed. The first: {errors[0]}")
-        if all(np.isnan(each.figures.loss) for each in candidates):
-            raise ValueError(
-                f"No candidate has a score by `scoring={self.scoring!r}`: its models give no "
-                "probabilities, or the held-out samples are all of one class. Use other models or "
-                "folds, or another score."
-            )
-        if n_missing:
-            warnings.warn(
-                f"The search ended early ({run.stopped}): {n_missing} of {len(candidates)} "
-                "candidates were not evaluated and rank last. With a `journal` the same search "
-                "goes on from there.",
-                stacklevel=4,
-            )
-        if errors:
-            warnings.warn(
-                f"{len(errors)} of {len(candidates)} candidates failed and rank last; "
-                f"`results_['error']` tells why. The first: {errors[0]}",
-                FitFailedWarning,
-                stacklevel=4,  # the caller of fit, beyond its decorator
-            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from spectral_fast._folds import Splits
 from spectral_fast.kernels import thread_limit
 from spectral_fast.model_selection._grid import Model, Selection
+from spectral_fast.model_selection._warnings import late_fits, of_candidate
 from spectral_fast.model_selection.families import FAMILIES, Matrix, Settings
 
 __all__ = [
@@ -88,6 +89,7 @@ class Outcome(NamedTuple):
     held_out: np.ndarray | None  # see `families.outputs`; None where it failed
     error: str | None
     seconds: float
+    n_late: int = 0  # fits that ended before they converged
 
 
 #: For each size of a selection its channels, or an error.
@@ -239,27 +241,30 @@ def _evaluate_by_importance(
     """
     splits = [shared.splits[fold] for fold in task.folds]
     rows = slice(None) if task.whole else splits[0][0]
-    of_candidates: dict[tuple[int, int], np.ndarray | str] = {}
+    of_candidates: dict[tuple[int, int], _Tried] = {}
     for job in task.jobs:
         model = shared.models[job.model]
         start = time.perf_counter()
         wanted = [each for each in job.positions if (job.model, each) not in of_candidates]
-        for position, found in _importances(
-            model, wanted, job.family, selects_on[rows], shared.y[rows], shared.raises
-        ):
-            of_candidates[job.model, position] = found
+        for each in _importances(model, wanted, job.family, selects_on[rows], shared.y[rows]):
+            of_candidates[job.model, each.position] = each
         share = (time.perf_counter() - start) / len(job.positions)
         for position in job.positions:
-            importances = of_candidates[job.model, position]
-            if isinstance(importances, str):
-                yield (job.size, job.model, position), Outcome(None, importances, share)
+            _, importances, _, n_late = of_candidates[job.model, position]
+            if isinstance(importances, Exception):
+                if shared.raises:
+                    raise importances
+                error = _described(importances)
+                yield (job.size, job.model, position), Outcome(None, error, share, n_late)
                 continue
             channels = np.sort(np.argsort(-importances, kind="stable")[: job.size])
             matrix = _matrix(X, channels, shared, splits)
             one = job._replace(positions=(position,))
             [(_, outcome)] = _answer(model, one, matrix, shared.raises)
-            seconds = outcome.seconds + share
-            yield (job.size, job.model, position), outcome._replace(seconds=seconds)
+            outcome = outcome._replace(
+                seconds=outcome.seconds + share, n_late=outcome.n_late + n_late
+            )
+            yield (job.size, job.model, position), outcome
 
 
 def _importances(
@@ -268,18 +273,11 @@ def _importances(
     family: int,
     X: np.ndarray,
     y: np.ndarray,
-    raises: bool,
-) -> Iterator[tuple[int, np.ndarray | str]]:
-    """Yield the channels' importances for some of a model's settings, or an error."""
-    for each in _tried(
+) -> Iterator["_Tried"]:
+    """Yield the channels' importances for some of a model's settings."""
+    return _tried(
         model, positions, lambda batch: FAMILIES[family].importances(model.estimator, batch, X, y)
-    ):
-        if isinstance(each.answer, Exception):
-            if raises:
-                raise each.answer
-            yield each.position, _described(each.answer)
-        else:
-            yield each.position, each.answer
+    )
 
 
 def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: Splits) -> Matrix:
@@ -296,11 +294,11 @@ def _answer(model: Model, job: Job, matrix: Matrix, raises: bool) -> Iterator[tu
     ):
         checked = _checked(each.answer, matrix)
         if not isinstance(checked, Exception):
-            yield each.position, Outcome(checked, None, each.seconds)
+            yield each.position, Outcome(checked, None, each.seconds, each.n_late)
         elif raises:
             raise checked
         else:
-            yield each.position, Outcome(None, _described(checked), each.seconds)
+            yield each.position, Outcome(None, _described(checked), each.seconds, each.n_late)
 
 
 class _Tried(NamedTuple):
@@ -309,6 +307,7 @@ class _Tried(NamedTuple):
     position: int
     answer: np.ndarray | Exception
     seconds: float
+    n_late: int
 
 
 def _tried(
@@ -325,16 +324,19 @@ def _tried(
         batch = queue.popleft()
         start = time.perf_counter()
         answers: Sequence[np.ndarray | Exception]
-        try:
-            answers = ask([model.settings[position] for position in batch])
-        except Exception as error:
-            if len(batch) > 1:
-                queue.extend([position] for position in batch)
-                continue
-            answers = [error]
+        with late_fits() as late, contextlib.ExitStack() as alone:
+            if len(batch) == 1:
+                alone.enter_context(of_candidate(0))
+            try:
+                answers = ask([model.settings[position] for position in batch])
+            except Exception as error:
+                if len(batch) > 1:
+                    queue.extend([position] for position in batch)
+                    continue
+                answers = [error]
         seconds = (time.perf_counter() - start) / len(batch)
-        for position, answer in zip(batch, answers, strict=True):
-            yield _Tried(position, answer, seconds)
+        for number, (position, answer) in enumerate(zip(batch, answers, strict=True)):
+            yield _Tried(position, answer, seconds, late[number])
 
 
 def _checked(answer: np.ndarray | Exception, matrix: Matrix) -> np.ndarray | Exception:

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from spectral_fast import kernels
 from spectral_fast._folds import Splits
 from spectral_fast.cross_decomposition._cross_val import central_spectrum
+from spectral_fast.model_selection._warnings import of_candidate
 
 __all__ = ["Family", "Matrix", "Settings", "made", "outputs"]
 
@@ -123,7 +124,8 @@ class Family:
 
         Every array is (number of held-out rows, columns), and has the same columns. The
         error of a candidate that cannot be fitted takes its place. An error that is raised
-        is that of the batch, whose candidates are then tried one by one.
+        is that of the batch, whose candidates are then tried one by one. Fits that may end
+        before they converge are done inside `of_candidate`, so that their warnings are counted.
         """
         raise NotImplementedError
 
@@ -135,7 +137,11 @@ class Family:
         As scikit-learn's `SelectFromModel` has it: the absolute coefficients, several
         targets' added up, or what the model calls its importances.
         """
-        return [_importances(made(estimator, setting).fit(X, y)) for setting in settings]
+        found = []
+        for number, setting in enumerate(settings):
+            with of_candidate(number):
+                found.append(_importances(made(estimator, setting).fit(X, y)))
+        return found
 
 
 def _importances(model: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.utils.fixes import parse_version
 
 from spectral_fast.kernels import ElasticNetFits, elastic_net_folds
+from spectral_fast.model_selection._warnings import of_candidate
 from spectral_fast.model_selection.families._base import Family
 
 __all__ = ["ElasticNetFamily"]
@@ -93,11 +94,14 @@ def _fits(params: list[dict], X: np.ndarray, Y: np.ndarray, folds: list) -> Elas
         **{name: params[0][name] for name in _SHARED},
     )
     late = fits.gap > fits.tolerance
-    for gap, tolerance in zip(fits.gap[late], fits.tolerance[late], strict=True):
-        warnings.warn(
-            "Objective did not converge. You might want to increase `max_iter` or `alpha`, or to "
-            f"check the scale of the spectra. Duality gap: {gap:.3e}, tolerance: {tolerance:.3e}",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+    for at in zip(*np.nonzero(late), strict=True):
+        gap, tolerance = fits.gap[at], fits.tolerance[at]
+        with of_candidate(int(at[1])):
+            warnings.warn(
+                "Objective did not converge. You might want to increase `max_iter` or `alpha`, or "
+                f"to check the scale of the spectra. Duality gap: {gap:.3e}, tolerance: "
+                f"{tolerance:.3e}",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
     return fits

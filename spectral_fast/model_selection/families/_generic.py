@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spectral_fast.model_selection._warnings import of_candidate
 from spectral_fast.model_selection.families._base import Family, made, outputs
 
 __all__ = ["GenericFamily"]
@@ -20,10 +21,11 @@ class GenericFamily(Family):
 
     def predict(self, estimator, settings, matrix):
         answers = []
-        for setting in settings:
+        for number, setting in enumerate(settings):
             parts = []
             for train, test in matrix.splits:
-                model = made(estimator, setting).fit(matrix.X[train], matrix.y[train])
+                with of_candidate(number):
+                    model = made(estimator, setting).fit(matrix.X[train], matrix.y[train])
                 parts.append(outputs(model, matrix.X[test], matrix.n_classes))
             answers.append(np.concatenate(parts))
         return answers

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC, SVR
 
+from spectral_fast.model_selection._warnings import of_candidate
 from spectral_fast.model_selection.families._base import Family, made, outputs
 from spectral_fast.model_selection.families._generic import GenericFamily
 
@@ -47,9 +48,10 @@ class KernelFamily(Family):
             K = _kernel(params, matrix, train, np.concatenate([train, test]))
             K_train, K_test = K[: len(train)], K[len(train) :]
             fold = []
-            for setting in settings:
+            for number, setting in enumerate(settings):
                 model = made(estimator, {**setting, "kernel": "precomputed"})
-                model.fit(K_train, matrix.y[train])
+                with of_candidate(number):
+                    model.fit(K_train, matrix.y[train])
                 fold.append(outputs(model, K_test, matrix.n_classes))
             parts.append(fold)
         return [np.concatenate(fold) for fold in zip(*parts, strict=True)]
