@@ -25,7 +25,8 @@ from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedError
-from sklearn.linear_model import Lasso, LinearRegression, Ridge
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import (
     GridSearchCV,
@@ -34,11 +35,12 @@ from sklearn.model_selection import (
     LeaveOneOut,
     RepeatedKFold,
     ShuffleSplit,
+    cross_val_predict,
 )
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVR
+from sklearn.svm import SVC, SVR
 from threadpoolctl import threadpool_info
 
 from spectral_fast import kernels
@@ -1200,6 +1202,40 @@ def test_what_a_classifier_decides_by_ranks_it():
     search = quick(models="svr", task="classification", scoring="roc_auc").fit(X, classes)
     assert search.results_.roc_auc.notna().all()
     assert search.results_.log_loss.isna().all()
+
+
+def weighted_logistic(weights):
+    return LogisticRegression(class_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("labels", "weights"),
+    [(("fat", "lean"), {"lean": 9.0}), ((2, 1), {1: 1.0, 2: 9.0}), ((1, 0), {0: 9.0})],
+)
+def test_weights_of_classes_go_by_their_names(labels, weights):
+    X, y = small(40, 16)
+    y = np.where(y > np.quantile(y, 0.7), *labels)
+    models = {"svr": {"class_weight": [None, weights]}, "logistic": weighted_logistic(weights)}
+    selector = SelectFromModel(weighted_logistic(weights))
+    selectors = {"full": "full", "weighted": selector}
+    search = quick(models=models, selectors=selectors, task="classification").fit(X, y)
+    assert search.results_.error.isna().all()
+    for position, candidate in search.results_.iterrows():
+        model = clone(models["logistic"]) if candidate.model == "logistic" else SVC()
+        steps = [selector, model.set_params(**candidate.params)][candidate.selector is None :]
+        expected = cross_val_predict(make_pipeline(*steps), X, y, cv=search.splits_)
+        found = search.oof_predictions_[position].astype(int)
+        assert_array_equal(search.classes_[found], expected)
+    tried = search.cv_results_["param_model__class_weight"].compressed()
+    assert tried.tolist() == [None, weights, None, weights]
+    assert_array_equal(search.predict(X), search.best_estimator_.fit(X, y).predict(X))
+
+
+def test_weights_of_what_is_no_class():
+    X, y = small()
+    y = np.where(y > np.median(y), "fat", "lean")
+    with pytest.raises(ValueError, match=r"which are 'fat', 'lean'; got 'fatt'. Name the classes"):
+        quick(models=[weighted_logistic({"fatt": 2.0})], task="classification").fit(X, y)
 
 
 def test_optimism_is_not_estimated_from_single_samples():

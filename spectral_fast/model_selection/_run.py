@@ -12,7 +12,7 @@ from spectral_fast.model_selection._costs import category, estimated_seconds
 from spectral_fast.model_selection._data import Data
 from spectral_fast.model_selection._execution import Done, Work, compile_kernels, run
 from spectral_fast.model_selection._figures import HeldOut, HeldOutClasses
-from spectral_fast.model_selection._grid import Chain
+from spectral_fast.model_selection._grid import Chain, Grid
 from spectral_fast.model_selection._journal import JournalError
 from spectral_fast.model_selection._plan import Plan, Spec, is_stateless
 from spectral_fast.model_selection._records import Keys, from_record, to_record
@@ -129,8 +129,13 @@ class Run:
         whole = np.concatenate([parts[each].held_out for each in sorted(parts)])
         return Outcome(whole, None, seconds, n_late)
 
-    def candidates(self, held_out: HeldOut | HeldOutClasses) -> tuple[list[Candidate], np.ndarray]:
-        """Return all candidates in the order of the grid, and their out-of-fold predictions."""
+    def candidates(
+        self, held_out: HeldOut | HeldOutClasses, grid: Grid
+    ) -> tuple[list[Candidate], np.ndarray]:
+        """Return all candidates in the order of the grid, and their out-of-fold predictions.
+
+        `grid` is the plan's in the user's terms.
+        """
         candidates: list[Candidate] = []
         out_of_fold = []
         nothing = np.full(held_out.shape, np.nan)
@@ -143,11 +148,11 @@ class Run:
             out_of_fold.append(held_out.out_of_fold(predictions))
             figures = held_out.figures(predictions)
             for spec, outcome, figure in zip(specs, outcomes, figures, strict=True):
-                model = self._plan.models[spec.model]
+                model = grid.models[spec.model]
                 candidates.append(
                     Candidate(
-                        self._plan.chains[spec.chain],
-                        self._plan.selections[spec.selection],
+                        grid.chains[spec.chain],
+                        grid.selections[spec.selection],
                         spec.size,
                         self._n_features(spec),
                         model,

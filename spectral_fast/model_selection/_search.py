@@ -18,13 +18,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast._folds import split
+from spectral_fast.model_selection._classes import numbered
 from spectral_fast.model_selection._data import Data, check_data, in_double
 from spectral_fast.model_selection._figures import (
     CLASSIFICATION_SCORES,
     REGRESSION_SCORES,
     held_out_of,
 )
-from spectral_fast.model_selection._grid import expand_grid
+from spectral_fast.model_selection._grid import Grid, expand_grid
 from spectral_fast.model_selection._journal import Journal
 from spectral_fast.model_selection._outer import estimate_procedure, outer_splits
 from spectral_fast.model_selection._plan import Plan
@@ -317,7 +318,8 @@ class SpectralSearchCV(BaseEstimator):
         ValueError
             If X or y holds NaN or infinity, a spectrum or a target is constant, there
             are fewer samples than folds, a name in `models` or `preprocessing` is
-            unknown, a fold has no training or no held-out rows, or every candidate fails.
+            unknown, the grid has no combination that can be tried, a `class_weight` is for no
+            class of y, a fold has no training or no held-out rows, or every candidate fails.
         RuntimeError
             If the time limit ends the search before any candidate is finished.
         KeyboardInterrupt
@@ -338,7 +340,7 @@ class SpectralSearchCV(BaseEstimator):
         """
         start = time.monotonic()
         deadline = start + (self.time_limit or np.inf)
-        data, plan = self._prepare(X, y, groups)
+        data, grid, plan = self._prepare(X, y, groups)
         outer = outer_splits(self, data)
         held_out = held_out_of(data, data.splits, self.scoring)
         total = len(plan.specs) * plan.n_folds
@@ -357,7 +359,7 @@ class SpectralSearchCV(BaseEstimator):
                 watch=progress.update,
             )
             run.evaluate()
-        candidates, self.oof_predictions_ = run.candidates(held_out)
+        candidates, self.oof_predictions_ = run.candidates(held_out, grid)
         self.stopped_ = run.stopped
         check_any(candidates, run.stopped, self.scoring)
 
@@ -400,7 +402,7 @@ class SpectralSearchCV(BaseEstimator):
         plan : PlanSummary
             Prints as text: candidates, distinct tasks, what is shared, the estimated time.
         """
-        data, plan = self._prepare(X, y, groups)
+        data, _, plan = self._prepare(X, y, groups)
         return summary(plan, data, effective_n_jobs(self.n_jobs))
 
     def predict(self, X):
@@ -437,7 +439,8 @@ class SpectralSearchCV(BaseEstimator):
         measure = r2_score if self.task == "regression" else accuracy_score
         return measure(y, self.predict(X))
 
-    def _prepare(self, X, y, groups) -> tuple[Data, Plan]:
+    def _prepare(self, X, y, groups) -> tuple[Data, Grid, Plan]:
+        """Return the checked data, the grid in the user's terms, and what is done."""
         spectra, reference = check_data(self, X, y)
         classifies = self.task == "classification"
         splits = split(
@@ -455,9 +458,10 @@ class SpectralSearchCV(BaseEstimator):
             n_channels=self.n_features_in_,
             random_state=self.random_state,
         )
-        plan = Plan(*grid, splits, self.selector_scope == "all")
+        in_folds = numbered(grid, self.classes_) if classifies else grid
+        plan = Plan(*in_folds, splits, self.selector_scope == "all")
         groups = None if groups is None else np.asarray(groups)
-        return Data(spectra, reference, splits, n_classes, groups), plan
+        return Data(spectra, reference, splits, n_classes, groups), grid, plan
 
     def _journal(self, plan: Plan, data: Data) -> Any:
         """Return the journal, or a context that gives None."""
