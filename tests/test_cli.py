@@ -18,7 +18,7 @@ from spectral_fast import __version__
 from spectral_fast.cli import _calibrate, _search, main
 from spectral_fast.cli._outputs import OUTPUTS
 from spectral_fast.datasets import make_spectra
-from spectral_fast.model_selection import SpectralSearchCV, _grid
+from spectral_fast.model_selection import SpectralSearchCV, _figures, _grid
 
 MIXTURES = make_spectra(24, 20, random_state=0)
 CHANNELS = [f"{900 + 10 * i} nm" for i in range(20)]
@@ -223,6 +223,8 @@ def test_the_names_are_those_of_the_search():
     assert tuple(_grid.SELECTORS) == _search.SELECTORS
     assert tuple(_grid.MODELS) == _search.MODELS
     assert tuple(_grid.PRESETS) == _search.GRIDS
+    assert _figures.REGRESSION_SCORES == _search.REGRESSION_SCORES
+    assert _figures.CLASSIFICATION_SCORES == _search.CLASSIFICATION_SCORES
 
 
 def test_demo(monkeypatch, tmp_path, capsys):
@@ -347,6 +349,7 @@ def test_files_that_are_no_tables(table_file, tmp_path, capsys, content, message
     [
         (("--models", "plss"), "invalid choice: 'plss' (choose from "),
         (("--selectors", "vips"), "invalid choice: 'vips' (choose from "),
+        (("--scoring", "r2"), "--scoring: invalid choice: 'r2' (choose from "),
         (("--grid", "huge"), "invalid choice: 'huge' (choose from "),
         (("--n-features", "0"), "--n-features: must be a whole number from 1, or auto; got '0'"),
         (("--time-limit", "0"), "--time-limit: must be a number above 0; got '0'"),
@@ -376,6 +379,11 @@ def test_options_that_cannot_be_parsed(table_file, tmp_path, capsys, options, me
         (("--preprocessing", "snv+sg7"), "must be among raw, snv, msc, sg0, sg1, sg2; got 'sg7'"),
         (("--outer-cv", "25"), "--outer-cv must be at most the number of samples; got 25, and"),
         (("--n-features", "5", "5"), "--n-features names 5 more than once"),
+        (
+            ("--scoring", "log_loss"),
+            "--scoring must be among rmse, mae without --classify; got 'l",
+        ),
+        (("--classify", "--scoring", "mae"), "--scoring must be among accuracy, balanced_accuracy"),
         (("--resume",), "--resume needs the journal to go on with. Name it with --journal."),
         (("--journal", "none", "--resume"), "--resume: the journal none does not exist."),
         (("--time-limit", "1e-9"), "With --journal FILE a search can go on where it was ended."),
@@ -679,8 +687,10 @@ def test_classes(table_file, tmp_path, capsys):
     frame().assign(**{"fat (%)": names}).to_csv(table_file, index=False)
     out = tmp_path / "out"
     options = ("--classify", "--models", "pls", "--preprocessing", "raw", "snv")
-    assert main(search(table_file, out, *options)) == 0
-    lines = capsys.readouterr().out.splitlines()
+    assert main(search(table_file, out, *options, "--scoring", "log_loss")) == 0
+    ranked, _, *lines = capsys.readouterr().out.splitlines()
+    assert ranked.startswith("Ranked by log_loss; the best has ")
+    assert pd.read_csv(out / "results.csv")["log_loss"].is_monotonic_increasing
     assert lines[0].split() == ["preprocessing", "model", "accuracy", "balanced"]
     assert files(out) == ["model.spectral", "rebuild.py", "report.html", "results.csv"]
     model = str(out / "model.spectral")
@@ -688,6 +698,16 @@ def test_classes(table_file, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "sample,predicted fat,T2,Q,outside"
     assert {line.split(",")[1] for line in lines[1:]} == {"fat", "lean"}
+
+
+def test_scoring_ranks(table_file, tmp_path, capsys, no_report):
+    out = tmp_path / "out"
+    assert main(search(table_file, out, *GRID, "--scoring", "mae")) == 0
+    results = pd.read_csv(out / "results.csv")
+    assert results["mae"].is_monotonic_increasing
+    assert not results["rmsecv"].is_monotonic_increasing
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Ranked by mae; the best has {results['mae'].min():.4g}.\n")
 
 
 @pytest.mark.parametrize(

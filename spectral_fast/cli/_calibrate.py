@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUTS", "Subject", "add_jobs", "add_output", "calibrate"]
 
 _DASK_SECONDS = 10
+#: Scores whose column of the results has another name.
+_COLUMNS = {"rmse": "rmsecv"}
 
 
 class Subject(NamedTuple):
@@ -118,6 +120,9 @@ def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) 
     from spectral_fast.report import ranking_text
 
     results = search.results_
+    if search.scoring is not None:
+        name = _COLUMNS.get(search.scoring, search.scoring)
+        print(f"Ranked by {name}; the best has {results.iloc[0][name]:.4g}.\n")
     print(ranking_text(results))
     n_failed = int((results["status"] == "failed").sum())
     if n_failed:

@@ -23,7 +23,10 @@ REPORT = "report.html"
 OUTPUTS = (RESULTS, MODEL, COEFFICIENTS, SCRIPT, REPORT)
 
 #: Figures of merit that go into the model file, where there are such.
-_FIGURES = ("rmsecv", "rmsecv_se", "r2", "rpd", "bias", "accuracy", "balanced_accuracy")
+_FIGURES = (
+    *("rmsecv", "rmsecv_se", "r2", "rpd", "bias", "mae", "mae_se"),
+    *("accuracy", "balanced_accuracy", "roc_auc", "log_loss"),
+)
 
 
 def write_outputs(

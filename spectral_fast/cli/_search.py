@@ -27,6 +27,9 @@ MODELS = (
     *("pls", "ridge", "lasso", "elasticnet", "svr", "random_forest"),
     *("mlp", "knn", "gpr", "xgboost", "lightgbm", "catboost"),
 )
+#: Of quantities and of classes; the first is the default.
+REGRESSION_SCORES = ("rmse", "mae")
+CLASSIFICATION_SCORES = ("accuracy", "balanced_accuracy", "roc_auc", "log_loss")
 
 
 def add_parser(commands: Commands) -> None:
@@ -94,6 +97,14 @@ def _add_judging(group: argparse._ArgumentGroup) -> None:
     folds = whole_number("from 2", lambda number: number >= 2)
     group.add_argument("--cv", type=folds, default=5, metavar="K", help="folds (default: 5)")
     group.add_argument(
+        "--scoring",
+        choices=(*REGRESSION_SCORES, *CLASSIFICATION_SCORES),
+        metavar="NAME",
+        help=f"what ranks candidates, of quantities: {', '.join(REGRESSION_SCORES)} (default: "
+        f"{REGRESSION_SCORES[0]}); of classes: {', '.join(CLASSIFICATION_SCORES)} (default: "
+        f"{CLASSIFICATION_SCORES[0]})",
+    )
+    group.add_argument(
         "--outer-cv",
         type=folds,
         metavar="K",
@@ -159,6 +170,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with input_errors():
         for option in ("preprocessing", "selectors", "n_features", "models"):
             _refuse_repeated(option, getattr(arguments, option) or ())
+        _check_scoring(arguments)
         _check_files(arguments)
         table = read_table(arguments.file, target=arguments.target, is_class=arguments.classify)
         for option in ("cv", "outer_cv"):
@@ -184,6 +196,7 @@ def _run(arguments: argparse.Namespace) -> int:
         cv=arguments.cv,
         outer_cv=arguments.outer_cv,
         task="classification" if arguments.classify else "regression",
+        scoring=arguments.scoring,
         journal=arguments.journal,
         time_limit=arguments.time_limit,
         memory_limit=arguments.memory_limit,
@@ -208,6 +221,16 @@ def _refuse_repeated(option: str, values: Sequence[object]) -> None:
     if repeated:
         raise ValueError(
             f"--{option.replace('_', '-')} names {repeated[0]!r} more than once. Name it once."
+        )
+
+
+def _check_scoring(arguments: argparse.Namespace) -> None:
+    known = CLASSIFICATION_SCORES if arguments.classify else REGRESSION_SCORES
+    if arguments.scoring not in (None, *known):
+        how = "with" if arguments.classify else "without"
+        raise ValueError(
+            f"--scoring must be among {', '.join(known)} {how} --classify; got "
+            f"{arguments.scoring!r}. Use one of these."
         )
 
 
