@@ -7,18 +7,18 @@ kept by hand. The pages of registered methods link to the section that `METHODS`
 import argparse
 import inspect
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import spectral_fast
-from spectral_fast.cli import _COMMANDS
 from spectral_fast._registry import METHODS
+from spectral_fast.cli import _parser
 
 SECTIONS = {method.estimator: method.docs for method in METHODS}
 
@@ -26,16 +26,14 @@ SECTIONS = {method.estimator: method.docs for method in METHODS}
 WIDTH = "88"
 
 
-def packages() -> list[ModuleType]:
-    """Return the public packages and modules."""
-    values = [getattr(spectral_fast, name) for name in spectral_fast.__all__]
-    return [value for value in values if isinstance(value, ModuleType)]
-
-
-def public(package: ModuleType) -> dict[str, Any]:
-    """Return what a package exports, by name: classes and functions."""
-    values = {name: getattr(package, name) for name in package.__all__}
-    return {name: value for name, value in values.items() if callable(value)}
+def public(module: ModuleType) -> dict[str, Any]:
+    """Return what a module exports, by name: modules, classes and functions."""
+    values = {name: getattr(module, name) for name in module.__all__}
+    return {
+        name: value
+        for name, value in values.items()
+        if callable(value) or isinstance(value, ModuleType)
+    }
 
 
 def summary(value: Any) -> str:
@@ -45,16 +43,19 @@ def summary(value: Any) -> str:
 
 def methods(value: type, *, ours: bool) -> list[str]:
     """Return the public methods of a class that this package defines, or that others do."""
+    names = [name for name in sorted(dir(value)) if not name.startswith("_")]
     return [
         name
-        for name in sorted(dir(value))
-        if not name.startswith("_") and _is_ours(value, name) == ours
+        for name in names
+        if callable(getattr(value, name, None)) or isinstance(vars(value).get(name), property)
+        if _is_ours(value, name) == ours
     ]
 
 
 def _is_ours(value: type, name: str) -> bool:
     owner = next(base for base in value.__mro__ if name in vars(base))
-    return owner.__module__.startswith("spectral_fast")
+    is_request = name.startswith("set_") and name.endswith("_request")  # scikit-learn adds them
+    return owner.__module__.startswith("spectral_fast") and not is_request
 
 
 def object_page(path: str, value: Any) -> str:
@@ -74,18 +75,24 @@ def object_page(path: str, value: Any) -> str:
     if inspect.isclass(value) and (inherited := methods(value, ours=False)):
         listed = ", ".join(f"`{method}`" for method in inherited)
         lines += [f"Inherited: {listed}.", ""]
-    lines += ["```{eval-rst}", f".. minigallery:: {path}", "   :add-heading: Examples", "```", ""]
+    lines += [
+        "```{eval-rst}",
+        f".. minigallery:: {path}",
+        f"   :add-heading: Examples with {name}",
+        "```",
+        "",
+    ]
     return "\n".join(lines)
 
 
-def package_page(package: ModuleType) -> str:
-    """Return the page of a package: its docstring, and a table of its public names."""
-    path = package.__name__
+def module_page(module: ModuleType) -> str:
+    """Return the page of a module: its docstring, and a table of its public names."""
+    path = module.__name__
     rows = [
         f"| [`{name}`]({path}.{name}.md) | {summary(value)} |"
-        for name, value in public(package).items()
+        for name, value in public(module).items()
     ]
-    pages = [f"{name} <{path}.{name}>" for name in public(package)]
+    pages = [f"{name} <{path}.{name}>" for name in public(module)]
     return "\n".join(
         [
             f"# {path}",
@@ -119,39 +126,38 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
 
 def command_page() -> str:
     """Return the page of the command line: the help of each command."""
-    parser = argparse.ArgumentParser(prog="spectral-fast")
-    subparsers = parser.add_subparsers()
-    for add in _COMMANDS:
-        add(subparsers)
-    columns = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = WIDTH
     lines = ["# Options of the commands", ""]
-    for command in commands(parser):
-        lines += [f"## {command.prog}", "", "```text", command.format_help().rstrip(), "```", ""]
-    if columns is None:
-        del os.environ["COLUMNS"]
-    else:
-        os.environ["COLUMNS"] = columns
+    with mock.patch.dict(os.environ, COLUMNS=WIDTH):
+        for command in commands(_parser()):
+            text = command.format_help().rstrip()
+            lines += [f"## {command.prog}", "", "```text", text, "```", ""]
     return "\n".join(lines)
+
+
+def python_pages(module: ModuleType) -> dict[str, str]:
+    """Return the pages of a module and of all that it exports, by path."""
+    pages = {module.__name__: module_page(module)}
+    for name, value in public(module).items():
+        if isinstance(value, ModuleType):
+            pages |= python_pages(value)
+        else:
+            path = f"{module.__name__}.{name}"
+            pages[path] = object_page(path, value)
+    return pages
 
 
 def write_pages(app: Sphinx, config: Config) -> None:
     """Write the pages into ``reference/api``."""
     folder = Path(app.srcdir, "reference", "api")
-    pages = {"command_line": command_page()}
-    for package in packages():
-        pages[package.__name__] = package_page(package)
-        for name, value in public(package).items():
-            path = f"{package.__name__}.{name}"
-            pages[path] = object_page(path, value)
     folder.mkdir(exist_ok=True)
+    pages = {"command_line": command_page(), **python_pages(spectral_fast)}
     for old in folder.glob("*.md"):
         if old.stem not in pages:
             old.unlink()
     for name, text in pages.items():
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
-            file.write_text(text, encoding="utf-8")
+            file.write_text(text, encoding="utf-8")  # others need not be built again
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import spectral_fast
 from spectral_fast import cli
 from spectral_fast.kernels import _jit
 
@@ -125,6 +126,11 @@ def test_readme_has_two_commands_that_do_all_set_up():
     assert len(commands) == 2
     assert commands[0].endswith("spectral-fast demo")
     assert "python -m pytest" in commands[1]
+
+
+def test_picture_shows_every_part():
+    picture = (DOCS / "images" / "architecture.svg").read_text(encoding="utf-8")
+    assert [part for part in spectral_fast._SUBMODULES if f">{part}<" not in picture] == []
 
 
 def test_planted_faults_are_found():
