@@ -87,6 +87,29 @@ class TestAgainstTwin:
         found = assert_equals_twin(X, Y, [np.arange(12)], [1e-3], [1.0], max_iter=120, tol=1e-7)
         assert found.n_iter.item() > 20
 
+    @pytest.mark.parametrize("positive", [False, True])
+    def test_zeros_wake_up_in_any_block(self, positive):
+        """Steps before a block's start and within it reach channels that were passed over."""
+        t = np.linspace(0.0, 1.0, 10)
+        X = np.sin(np.outer(t, np.linspace(1.0, 60.0, 150))) * np.linspace(0.1, 2.0, 150)
+        Y = X[:, [30, 70, 140]] @ [[1.0], [1.0], [-1.0]]
+        found = assert_equals_twin(
+            X, Y, [np.arange(10)], [3e-3], [1.0], max_iter=60, tol=1e-7, positive=positive
+        )
+        assert found.n_iter.item() > 20
+
+    def test_zeros_wake_up_between_two_looks_at_the_residuals(self):
+        """Steps of the first group alone reach the second one, in the earlier sweep and now."""
+        X = np.array([
+            [1.9, -2.0, 0.3, -0.9, 0.8, -0.1, -0.5, -0.4, -0.1, 0.6, 4.9, 0.3],
+            [-1.5, -3.4, -0.2, 0.2, -0.8, 0.1, -1.6, 0.8, 0.2, -5.0, 3.1, -0.6],
+        ])  # fmt: skip
+        Y = np.array([[-4.5], [1.9]])
+        found = assert_equals_twin(
+            X, Y, [[0, 1]], [0.63], [1.0], max_iter=7, tol=1e-9, fit_intercept=False
+        )
+        assert found.n_iter.item() == 7
+
     @pytest.mark.parametrize("alpha", [1e-3, 1.0])
     def test_constant_and_equal_channels(self, alpha):
         X, Y = calibration(10, 9)

@@ -30,8 +30,7 @@ _GROUP = 4
 #: Samples are padded to a multiple of this, the length of a vector.
 _VECTOR = 8
 
-#: Channels from one place where a sweep looks how far the residuals are from the last sweep's
-#: to the next one.
+#: Channels between the places where residuals are compared with those of the sweep before.
 _BLOCK = 64
 
 #: Share of a threshold that rounding stays below.
@@ -198,13 +197,11 @@ def _sweep(
 ):  # fmt: skip
     """Set each coefficient to its optimum, the others fixed, in the order of `active`.
 
-    By Cauchy and Schwarz a group of zeros changes only after the residuals have moved by a
-    certain distance. Since an earlier sweep they have moved at most by what they moved from
-    sweep to sweep at the start of the block, whose sum is `out_moved`, and by the ways from
-    there to the group, in that sweep and in this one. `travelled`, sum and this sweep's way,
-    has a limit below which the group is passed over.
-
-    Returns the largest change and the largest coefficient, both absolute.
+    By Cauchy and Schwarz a group of zeros stays so until the residuals have moved by a certain
+    distance. Since it was last looked at they have moved at most by the way from the start of
+    the block in that sweep, by what they moved from sweep to sweep at that start, which is
+    summed in `out_moved`, and by the way from there in this sweep. The last two make up
+    `travelled`. Returns the largest change and the largest coefficient, both absolute.
     """
     change = 0.0
     largest = 0.0
@@ -226,7 +223,7 @@ def _sweep(
         if inner <= l1 and w0 == 0.0 and w1 == 0.0 and w2 == 0.0 and w3 == 0.0:
             length = _largest(lengths[j0], lengths[j1], lengths[j2], lengths[j3], False)
             distance = ((1.0 - _MARGIN) * l1 - inner) / length
-            out_limits[f // _GROUP] = moved - (travelled - moved) + distance
+            out_limits[f // _GROUP] = moved + (distance - (travelled - moved))
             continue
         t0 = t0 * i0 + w0 * products[f, 0]
         t1 = t1 * i1 + w1 * products[f + 1, 1]
