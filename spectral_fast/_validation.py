@@ -11,7 +11,7 @@ __all__ = ["check_finite", "check_finite_targets", "check_spectra", "listed", "n
 _N_LISTED = 5
 
 
-def check_spectra(X: Any, y: Any = None, *, channel_names: Sequence | None = None) -> None:
+def check_spectra(X: Any, y: Any = None, *, channel_names: Sequence[Any] | None = None) -> None:
     """Raise an error where spectra or reference values cannot be calibrated on.
 
     Parameters
@@ -46,7 +46,7 @@ these rows or channels, or fill the gaps.
         _check_targets(np.asarray(y))
 
 
-def needs_no_conversion(X: Any, dtypes: Sequence) -> bool:
+def needs_no_conversion(X: Any, dtypes: Sequence[Any]) -> bool:
     """Return whether `X` is a C-contiguous matrix of one of the types already.
 
     Conversions then change nothing, and take longer than a kernel on a small matrix.
@@ -60,7 +60,7 @@ def needs_no_conversion(X: Any, dtypes: Sequence) -> bool:
     )
 
 
-def check_finite(X: np.ndarray, channel_names: Sequence | None = None) -> None:
+def check_finite(X: np.ndarray, channel_names: Sequence[Any] | None = None) -> None:
     """Raise an error that names the rows and channels where `X` holds NaN or infinity."""
     with np.errstate(all="ignore"):
         if np.isfinite(X.sum(dtype=np.float64)):
@@ -117,7 +117,7 @@ def _check_targets(y: np.ndarray) -> None:
         )
 
 
-def listed(names: Iterable, noun: str = "") -> str:
+def listed(names: Iterable[Any], noun: str = "") -> str:
     """Return '1, 2, 3, 4, 5 and 12 more', with a noun 'rows 1, 2, 3, 4, 5 and 12 more'."""
     names = [str(name) for name in names]
     text = ", ".join(names[:_N_LISTED])

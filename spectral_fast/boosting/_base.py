@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import joblib
 import numpy as np
@@ -27,7 +27,7 @@ class Boosted(BaseEstimator, ABC):
 
     _classification: ClassVar[bool]
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "library": [StrOptions(set(LIBRARIES))],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -45,21 +45,21 @@ class Boosted(BaseEstimator, ABC):
 
     def __init__(
         self,
-        library="lightgbm",
+        library: str = "lightgbm",
         *,
-        n_estimators=200,
-        learning_rate=0.1,
-        max_depth=3,
-        subsample=0.8,
-        colsample=0.2,
-        min_samples_leaf=1,
-        reg_lambda=1.0,
-        early_stopping_rounds=None,
-        cv=5,
-        random_state=0,
-        n_jobs=1,
-        device="cpu",
-    ):
+        n_estimators: int = 200,
+        learning_rate: float = 0.1,
+        max_depth: int = 3,
+        subsample: float = 0.8,
+        colsample: float = 0.2,
+        min_samples_leaf: int = 1,
+        reg_lambda: float = 1.0,
+        early_stopping_rounds: int | None = None,
+        cv: Any = 5,
+        random_state: Any = 0,
+        n_jobs: int | None = 1,
+        device: str = "cpu",
+    ) -> None:
         self.library = library
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
@@ -75,7 +75,7 @@ class Boosted(BaseEstimator, ABC):
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Self:
         """Fit the trees, after the number of rounds has been found if it stops early.
 
         Parameters
@@ -117,7 +117,7 @@ class Boosted(BaseEstimator, ABC):
             self.model_ = model.fit(X, targets)
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Return the predicted value or class of each spectrum.
 
         Parameters
@@ -133,7 +133,7 @@ class Boosted(BaseEstimator, ABC):
         X = self._checked(X)
         return self._named(self.model_.predict(X))
 
-    def staged_predict(self, X):
+    def staged_predict(self, X: Any) -> Iterator[np.ndarray]:
         """Yield what `predict` returns after each round of boosting.
 
         Rounds in which LightGBM finds nothing to split are not counted: it keeps no tree.
@@ -165,7 +165,7 @@ class Boosted(BaseEstimator, ABC):
         total = importances.sum()
         return importances / total if total > 0 else importances
 
-    def native(self, n_estimators=None):
+    def native(self, n_estimators: int | None = None) -> Any:
         """Return the library's own estimator with these parameters, not fitted.
 
         Parameters

@@ -1,6 +1,8 @@
 """Boosted trees of XGBoost, LightGBM or CatBoost under one set of parameters."""
 
+from collections.abc import Iterator
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
@@ -90,16 +92,16 @@ class BoostedRegressor(RegressorMixin, Boosted):
 
     _classification = False
 
-    def _folds(self, seed):
+    def _folds(self, seed: int) -> Any:
         return self.cv
 
-    def _targets(self, y):
+    def _targets(self, y: np.ndarray) -> np.ndarray:
         return y
 
-    def _named(self, predictions):
+    def _named(self, predictions: np.ndarray) -> np.ndarray:
         return np.asarray(predictions, dtype=np.float64)
 
-    def _losses(self, X, y):
+    def _losses(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.array([(predictions - y) ** 2 for predictions in self.staged_predict(X)])
 
 
@@ -182,7 +184,7 @@ class BoostedClassifier(ClassifierMixin, Boosted):
 
     _classification = True
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
         Parameters
@@ -198,7 +200,7 @@ class BoostedClassifier(ClassifierMixin, Boosted):
         X = self._checked(X)
         return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
 
-    def staged_predict_proba(self, X):
+    def staged_predict_proba(self, X: Any) -> Iterator[np.ndarray]:
         """Yield what `predict_proba` returns after each round of boosting.
 
         Parameters
@@ -215,12 +217,12 @@ class BoostedClassifier(ClassifierMixin, Boosted):
         for first in self._stages():
             yield np.asarray(self.model_.predict_proba(X, **first), dtype=np.float64)
 
-    def _folds(self, seed):
+    def _folds(self, seed: int) -> Any:
         if isinstance(self.cv, Integral):
             return StratifiedKFold(int(self.cv), shuffle=True, random_state=seed)
         return self.cv
 
-    def _targets(self, y):
+    def _targets(self, y: np.ndarray) -> np.ndarray:
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -231,10 +233,10 @@ class BoostedClassifier(ClassifierMixin, Boosted):
             )
         return codes
 
-    def _named(self, predictions):
+    def _named(self, predictions: np.ndarray) -> np.ndarray:
         return self.classes_[np.ravel(predictions).astype(int)]
 
-    def _losses(self, X, y):
+    def _losses(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         of_own_class = y[:, np.newaxis] == self.classes_
         return np.array(
             [

@@ -2,9 +2,10 @@
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold
@@ -41,17 +42,17 @@ _SOME = 200
 
 
 def pls_cross_val_predict(
-    X,
-    y,
-    n_components,
+    X: Any,
+    y: Any,
+    n_components: int,
     *,
-    cv=5,
-    scale=False,
-    sample_weight=None,
-    groups=None,
-    n_jobs=None,
-    workspace=256,
-):
+    cv: Any = 5,
+    scale: bool = False,
+    sample_weight: Any = None,
+    groups: Any = None,
+    n_jobs: int | None = None,
+    workspace: int = 256,
+) -> np.ndarray:
     """Predict each sample by PLS models that did not see it, with 1 to n_components components.
 
     Equal to scikit-learn's ``cross_val_predict(PLSRegression(a), X, y, cv=cv)`` for
@@ -130,8 +131,15 @@ def pls_cross_val_predict(
 
 
 def pls_resample_coef(
-    X, y, n_components, masks_or_weights, *, scale=False, n_jobs=None, workspace=256
-):
+    X: Any,
+    y: Any,
+    n_components: int,
+    masks_or_weights: Any,
+    *,
+    scale: bool = False,
+    n_jobs: int | None = None,
+    workspace: int = 256,
+) -> np.ndarray:
     """Return the PLS coefficients of many resamples of one data set.
 
     Parameters
@@ -195,7 +203,7 @@ def pls_resample_coef(
     return coef[:, 0] if is_1d else coef
 
 
-def _check_parameters(*, n_components, workspace, scale):
+def _check_parameters(*, n_components: Any, workspace: Any, scale: Any) -> None:
     # By hand: scikit-learn's decorator takes longer than the fits to a small data set.
     for name, value in (("n_components", n_components), ("workspace", workspace)):
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
@@ -206,7 +214,9 @@ def _check_parameters(*, n_components, workspace, scale):
         raise ValueError(f"`scale` must be True or False; got {scale!r}. Use True to autoscale.")
 
 
-def _validate(X, y, n_components, sample_weight):
+def _validate(
+    X: Any, y: Any, n_components: int, sample_weight: Any
+) -> tuple[np.ndarray, np.ndarray, bool, np.ndarray | None]:
     """Return X, 2-D y, whether y was 1-D, and the weights, the largest being 1."""
     if not needs_no_conversion(X, (np.float64,)) or len(X) < 2:
         X = check_array(
@@ -231,7 +241,7 @@ def _validate(X, y, n_components, sample_weight):
     return X, y.reshape(len(y), -1), y.ndim == 1, sample_weight
 
 
-def _check_weights(weights, name):
+def _check_weights(weights: np.ndarray, name: str) -> None:
     if (weights < 0).any():
         raise ValueError(
             f"`{name}` must not be negative; got {weights.min():g}. Use 0 to leave a sample out."
@@ -239,7 +249,7 @@ def _check_weights(weights, name):
 
 
 @contextmanager
-def _threads(n_jobs):
+def _threads(n_jobs: Any) -> Iterator[None]:
     if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1):
         raise ValueError(
             f"`n_jobs` must be None, -1 or a positive integer; got {n_jobs!r}. "
@@ -335,6 +345,7 @@ def fit_resamples(
     _check_training_sets(weights)
     problem = _Problem(X, Y, weights.max(axis=0), n_components, scale, True, workspace)
     fits, coef = problem.solve(weights)
+    assert coef is not None  # the problem wants them
     return coef, fits.n_found
 
 
@@ -367,7 +378,9 @@ def fit_blocks(
     problem = _Problem(X, Y, used, n_components, False, True, workspace, n_sets=n_sets)
     for weights in blocks:
         _check_training_sets(weights)
-        yield problem.solve(weights)[1]
+        _, coef = problem.solve(weights)
+        assert coef is not None  # the problem wants them
+        yield coef
 
 
 class _Problem:
@@ -376,7 +389,18 @@ class _Problem:
     Each way returns the fits, and the coefficients if they are wanted.
     """
 
-    def __init__(self, X, Y, used, n_components, scale, wants_coef, workspace, K=None, n_sets=None):
+    def __init__(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        used: np.ndarray,
+        n_components: int,
+        scale: bool,
+        wants_coef: bool,
+        workspace: int,
+        K: np.ndarray | None = None,
+        n_sets: int | None = None,
+    ) -> None:
         self.X = X - central_spectrum(X, used)
         self.Y = Y
         self.n_components = n_components
@@ -384,12 +408,14 @@ class _Problem:
         self.wants_coef = wants_coef
         self.workspace = workspace
         self.K = K
-        self.C = None
+        self.C = np.empty((0, 0))
         self.C_base = np.empty(0)
         self.n_sets = n_sets
         self.needs_direct = scale
 
-    def solve(self, weights, test_rows=None):
+    def solve(
+        self, weights: np.ndarray, test_rows: list[np.ndarray] | None = None
+    ) -> tuple[kernels.FoldFits, np.ndarray | None]:
         """Fit to each row of weights by the way that is cheapest and exact enough."""
         # Only their ratios within a training set matter; so products of tiny ones stay above zero.
         self.weights = weights / weights.max(axis=1, keepdims=True)
@@ -411,7 +437,7 @@ class _Problem:
             _log.debug("direct way: %d × %d, %d training sets", *self.X.shape, len(self.weights))
         return fits, coef
 
-    def _cheapest(self):
+    def _cheapest(self) -> str:
         """Return the way that takes the least time, counted in multiplications."""
         n, p = self.X.shape
         m, A = self.Y.shape[1], self.n_components
@@ -432,7 +458,7 @@ class _Problem:
         }
         return min(multiplications, key=multiplications.__getitem__)
 
-    def _fit_gram(self):
+    def _fit_gram(self) -> tuple[kernels.FoldFits, np.ndarray | None]:
         if self.K is None:
             self.K = kernels.gram(self.X)
         n, m = self.Y.shape
@@ -450,7 +476,7 @@ class _Problem:
         coef = kernels.pls_coefficients(fits.coefficients, self.X) if self.wants_coef else None
         return fits, coef
 
-    def _fit_covariance(self):
+    def _fit_covariance(self) -> tuple[kernels.FoldFits, np.ndarray]:
         X, n_components = self.X, self.n_components
         own = self._takes_own_covariances()
         C = kernels.fold_covariances(X, self.weights) if own else self._base_covariance()
@@ -468,7 +494,7 @@ class _Problem:
         )
         return fits, fits.coefficients
 
-    def _base_covariance(self):
+    def _base_covariance(self) -> np.ndarray:
         """Return the covariance matrix of the samples, weighted by their base; it is kept."""
         if not np.array_equal(self.base, self.C_base):
             everywhere = (self.base == 1.0).all()
@@ -476,7 +502,7 @@ class _Problem:
             self.C, self.C_base = kernels.covariance(weighted), self.base
         return self.C
 
-    def _takes_own_covariances(self):
+    def _takes_own_covariances(self) -> bool:
         """Whether the covariance way makes a matrix for each training set.
 
         Where the workspace holds them, and they are shorter than the samples left out.
@@ -486,7 +512,7 @@ class _Problem:
         changes = np.count_nonzero(self.weights != self.base)
         return 2 * changes > n_folds * p and n_folds * p * p * 8 <= self.workspace * 2**20
 
-    def _fit_direct(self):
+    def _fit_direct(self) -> tuple[kernels.FoldFits, np.ndarray | None]:
         n, m = self.Y.shape
         fits = self._in_blocks(
             lambda part: kernels.pls_direct(
@@ -505,7 +531,7 @@ class _Problem:
         variance = kernels.channel_variances(self.X, self.weights) if self.scale else None
         return fits, kernels.pls_coefficients(fits.coefficients, self.X, variance)
 
-    def _in_blocks(self, fit, floats):
+    def _in_blocks(self, fit: Callable[[slice], kernels.FoldFits], floats: int) -> kernels.FoldFits:
         """Run `fit` on as many training sets at a time as the workspace holds.
 
         `floats` is how many numbers it keeps for one of them.
@@ -518,7 +544,7 @@ class _Problem:
         predictions, *others = zip(*parts, strict=True)
         return kernels.FoldFits(np.concatenate(predictions, axis=1), *map(np.concatenate, others))
 
-    def _relative_errors(self, fits):
+    def _relative_errors(self, fits: kernels.FoldFits) -> tuple[float, float]:
         """Return the estimated rounding error for up to ten components and for all.
 
         Relative to the RMSECV, or to the spread of y where nothing is predicted.
@@ -550,7 +576,7 @@ def central_spectrum(X: np.ndarray, used: np.ndarray) -> np.ndarray:
     return X[few[np.median(distances, axis=1).argmin()]]
 
 
-def _check_training_sets(weights):
+def _check_training_sets(weights: np.ndarray) -> None:
     small = np.flatnonzero((weights > 0).sum(axis=1) < 2)
     if small.size:
         raise ValueError(
@@ -560,7 +586,7 @@ def _check_training_sets(weights):
         )
 
 
-def _warn_of_exhaustion(n_found, n_components):
+def _warn_of_exhaustion(n_found: np.ndarray, n_components: int) -> None:
     short = np.flatnonzero(n_found < n_components)
     if short.size:
         warnings.warn(

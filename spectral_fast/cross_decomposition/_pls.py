@@ -1,6 +1,7 @@
 """Partial least squares regression."""
 
 import warnings
+from typing import Any, Self
 
 import numpy as np
 from scipy.linalg import pinv
@@ -73,7 +74,7 @@ class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Self:
         """Fit the model.
 
         Parameters

@@ -1,7 +1,7 @@
 """Partial least squares regression that chooses its number of components."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -9,7 +9,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spectral_fast._folds import split
+from spectral_fast._folds import Splits, split
 from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite, check_finite_targets
 from spectral_fast.cross_decomposition._cross_val import pls_cross_val_predict
@@ -122,7 +122,7 @@ class PLSRegressionCV(PLSRegression):
     array([1.564, 1.337, 0.409, 0.243, 0.243])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "max_components": [Interval(Integral, 1, None, closed="left")],
         "cv": ["cv_object"],
         "rule": [StrOptions({"min", "1se", "wold", "randomization"})],
@@ -136,17 +136,17 @@ class PLSRegressionCV(PLSRegression):
 
     def __init__(
         self,
-        max_components=20,
+        max_components: int = 20,
         *,
-        cv=10,
-        rule="min",
-        scoring="rmse",
-        scale=False,
-        alpha=0.01,
-        n_permutations=999,
-        n_jobs=None,
-        random_state=0,
-    ):
+        cv: Any = 10,
+        rule: str = "min",
+        scoring: str = "rmse",
+        scale: bool = False,
+        alpha: float = 0.01,
+        n_permutations: int = 999,
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+    ) -> None:
         self.max_components = max_components
         self.cv = cv
         self.rule = rule
@@ -163,7 +163,7 @@ class PLSRegressionCV(PLSRegression):
         return self.n_components_
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Cross-validate all numbers of components and fit the model with the one picked.
 
         Parameters
@@ -202,7 +202,7 @@ class PLSRegressionCV(PLSRegression):
                 setattr(self, name, value)
         return self
 
-    def fit_transform(self, X, y):
+    def fit_transform(self, X: Any, y: Any) -> np.ndarray:
         """Fit the model and return the scores of the spectra.
 
         Unlike :class:`PLSRegression` it leaves out the scores of y, so that a Pipeline can
@@ -262,14 +262,14 @@ class PLSRegressionCV(PLSRegression):
             ax.legend()
         return ax
 
-    def _validate(self, X, y):
+    def _validate(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         check_consistent_length(X, y)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
         check_finite(X, getattr(self, "feature_names_in_", None))
         check_finite_targets(y)
         return X, check_array(y, input_name="y", dtype=np.float64, ensure_2d=False)
 
-    def _cross_validate(self, X, y, splits) -> np.ndarray:
+    def _cross_validate(self, X: np.ndarray, y: np.ndarray, splits: Splits) -> np.ndarray:
         """Return the held-out predictions with 0, 1, 2, … components."""
         smallest = min(len(train) for train, _ in splits)
         n_components = max(1, min(self.max_components, smallest - 1, X.shape[1]))
@@ -281,7 +281,7 @@ class PLSRegressionCV(PLSRegression):
             of_the_mean[test] = y[train].mean(axis=0)
         return np.concatenate([of_the_mean[None], predictions])
 
-    def _pick(self, errors, y, random_state) -> int:
+    def _pick(self, errors: np.ndarray, y: np.ndarray, random_state: np.random.RandomState) -> int:
         """Return the number of components by the rule, from errors with 0, 1, 2, … of them."""
         sd = y.std(axis=0, ddof=1)
         relative = errors[1:] / np.where(sd > 0, sd, 1.0)

@@ -1,7 +1,7 @@
 """Partial least squares discriminant analysis."""
 
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -86,19 +86,21 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
     0.98
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "scale": ["boolean"],
         "classifier": [StrOptions({"lda", "centroid", "logistic"})],
     }
 
-    def __init__(self, n_components=2, *, scale=False, classifier="lda"):
+    def __init__(
+        self, n_components: int = 2, *, scale: bool = False, classifier: str = "lda"
+    ) -> None:
         self.n_components = n_components
         self.scale = scale
         self.classifier = classifier
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Self:
         """Fit the regression and the classifier.
 
         Parameters
@@ -133,7 +135,7 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
         self._n_features_out = self.n_components
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the PLS scores.
 
         Parameters
@@ -148,7 +150,7 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
         """
         return self._scores(X)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return how much speaks for each class, as the classifier measures it.
 
         Parameters
@@ -165,7 +167,7 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
         scores = self._scores(X)
         return self.classifier_.decision_function(scores)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Return the class of each spectrum.
 
         Parameters
@@ -183,7 +185,7 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
         best = (decision > 0).astype(int) if decision.ndim == 1 else decision.argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
         Parameters
@@ -199,13 +201,13 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
         scores = self._scores(X)
         return self.classifier_.predict_proba(scores)
 
-    def _scores(self, X) -> np.ndarray:
+    def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return np.asarray(self.pls_.transform(X))  # a frame where scikit-learn is set to frames
 
 
-def _make_classifier(name: str):
+def _make_classifier(name: str) -> Any:
     if name == "lda":
         return LinearDiscriminantAnalysis()
     if name == "centroid":

@@ -2,6 +2,7 @@
 
 import copyreg
 import importlib
+from typing import Any
 
 __all__ = ["StandIn"]
 
@@ -14,7 +15,7 @@ class StandIn:
     patch. Both classes need the same attributes.
     """
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: Any) -> Any:
         cls = type(self)
         if StandIn not in cls.__bases__:
             return super().__reduce_ex__(protocol)

@@ -1,7 +1,7 @@
 """Competitive adaptive reweighted sampling (CARS)."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -107,7 +107,7 @@ class CARS(ChannelSelector):
     0.168
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "max_components": [Interval(Integral, 1, None, closed="left")],
         "n_runs": [Interval(Integral, 2, None, closed="left")],
         "train_size": [Interval(Real, 0, 1, closed="right")],
@@ -115,7 +115,15 @@ class CARS(ChannelSelector):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, max_components=10, *, n_runs=50, train_size=0.8, cv=5, random_state=0):
+    def __init__(
+        self,
+        max_components: int = 10,
+        *,
+        n_runs: int = 50,
+        train_size: float = 0.8,
+        cv: Any = 5,
+        random_state: Any = 0,
+    ) -> None:
         self.max_components = max_components
         self.n_runs = n_runs
         self.train_size = train_size
@@ -123,7 +131,7 @@ class CARS(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Let the channels compete and select the best survivors.
 
         Parameters

@@ -1,6 +1,6 @@
 """Selection of channels that tell classes apart."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context, clone
@@ -46,13 +46,15 @@ class ForClasses(ChannelSelector):
     (60, 83)
     """
 
-    _parameter_constraints: ClassVar[dict] = {"selector": [HasMethods(["fit", "subset"]), None]}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "selector": [HasMethods(["fit", "subset"]), None]
+    }
 
-    def __init__(self, selector=None):
+    def __init__(self, selector: Any = None) -> None:
         self.selector = selector
 
     @_fit_context(prefer_skip_nested_validation=False)  # the selector is the user's own
-    def fit(self, X, y, groups=None):
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Fit the selector to the coded classes.
 
         Parameters
@@ -90,7 +92,7 @@ class ForClasses(ChannelSelector):
         self._set(spectra, selector.support_, selector.scores_, selector.ranking_)
         return self
 
-    def subset(self, n_features):
+    def subset(self, n_features: int) -> np.ndarray:
         """Return the channels that the selector would take, were their number given.
 
         Parameters
@@ -106,7 +108,7 @@ class ForClasses(ChannelSelector):
         check_is_fitted(self)
         return self.selector_.subset(n_features)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = False
         return tags

@@ -2,7 +2,7 @@
 
 import warnings
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -96,21 +96,28 @@ class CovSel(ChannelSelector):
     array([385, 153, 396, 394])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_features_to_select": [Interval(Integral, 1, None, closed="left"), StrOptions({"cv"})],
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "cv": ["cv_object"],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, n_features_to_select=10, *, n_components=None, cv=5, random_state=0):
+    def __init__(
+        self,
+        n_features_to_select: Any = 10,
+        *,
+        n_components: int | None = None,
+        cv: Any = 5,
+        random_state: Any = 0,
+    ) -> None:
         self.n_features_to_select = n_features_to_select
         self.n_components = n_components
         self.cv = cv
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Select the channels.
 
         Parameters
@@ -164,7 +171,7 @@ class CovSel(ChannelSelector):
         self._set(X, order[:count], scores, ranking)
         return self
 
-    def subset(self, n_features):
+    def subset(self, n_features: int) -> np.ndarray:
         """Return the first channels in the order of selection.
 
         Parameters
@@ -192,7 +199,9 @@ class CovSel(ChannelSelector):
             )
         return super().subset(n_features)
 
-    def _cross_validate(self, X, Y, groups, sample_weight):
+    def _cross_validate(
+        self, X: np.ndarray, Y: np.ndarray, groups: Any, sample_weight: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, int]:
         """Return the order, the squared covariances, and the best number of channels."""
         splits = split(self.cv, X, Y, groups, self.random_state)
         check_partition(splits, len(X))
@@ -207,7 +216,9 @@ class CovSel(ChannelSelector):
         return order, strengths, self.sizes_[self.rmsecv_.argmin()]
 
 
-def _chain(X, Y, sample_weight, length):
+def _chain(
+    X: np.ndarray, Y: np.ndarray, sample_weight: np.ndarray | None, length: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return up to `length` channels in the order of selection, and their squared covariances."""
     n, p = X.shape
     weights = np.ones(n) if sample_weight is None else sample_weight

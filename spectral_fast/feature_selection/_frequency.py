@@ -100,18 +100,18 @@ class SelectionFrequency:
     prefer_skip_nested_validation=False,  # the selector checks its own
 )
 def selection_frequency(
-    selector,
-    X,
-    y,
+    selector: Any,
+    X: Any,
+    y: Any,
     *,
-    sample_weight=None,
-    groups=None,
-    cv=None,
-    n_resamples=100,
-    train_size=0.75,
-    random_state=0,
-    n_jobs=None,
-):
+    sample_weight: Any = None,
+    groups: Any = None,
+    cv: Any = None,
+    n_resamples: int = 100,
+    train_size: float = 0.75,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+) -> SelectionFrequency:
     """Return how often a selector chooses each channel, over parts of the samples.
 
     A selection that comes back with other samples can be trusted; one that does not
@@ -215,7 +215,7 @@ def _random_parts(
 
 
 def _support(
-    selector: Any, X: Any, y: Any, fit_params: dict, n_threads: int, rows: np.ndarray
+    selector: Any, X: Any, y: Any, fit_params: dict[str, Any], n_threads: int, rows: np.ndarray
 ) -> np.ndarray:
     """Return which channels are selected from some of the samples."""
     with _quiet_and_serial(), kernels.thread_limit(n_threads):

@@ -3,7 +3,7 @@
 import warnings
 from abc import abstractmethod
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import stats
@@ -30,7 +30,7 @@ class _ImportanceSelector(ChannelSelector):
     `_least_importance`.
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "threshold": [Interval(Real, 0, None, closed="left")],
         "n_features_to_select": [
@@ -43,8 +43,14 @@ class _ImportanceSelector(ChannelSelector):
     }
 
     def __init__(
-        self, n_components=5, *, threshold=1.0, n_features_to_select=None, cv=5, random_state=0
-    ):
+        self,
+        n_components: int = 5,
+        *,
+        threshold: Any = 1.0,
+        n_features_to_select: Any = None,
+        cv: Any = 5,
+        random_state: Any = 0,
+    ) -> None:
         self.n_components = n_components
         self.threshold = threshold
         self.n_features_to_select = n_features_to_select
@@ -62,7 +68,7 @@ class _ImportanceSelector(ChannelSelector):
         """Return the threshold in the unit of the importances."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: np.ndarray, y: np.ndarray, groups: Any = None) -> Self:
         """Rank the channels and select the best ones.
 
         Parameters
@@ -92,7 +98,7 @@ class _ImportanceSelector(ChannelSelector):
         """
         return self._fit(X, y, groups)
 
-    def _fit(self, X, y, groups, sample_weight=None):
+    def _fit(self, X: np.ndarray, y: np.ndarray, groups: Any, sample_weight: Any = None) -> Self:
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
         wanted = self.n_features_to_select
@@ -110,7 +116,7 @@ class _ImportanceSelector(ChannelSelector):
         self._set(X, selected, importances)
         return self
 
-    def _above_threshold(self, importances, n_samples):
+    def _above_threshold(self, importances: np.ndarray, n_samples: int) -> np.ndarray:
         least = self._least_importance(importances, n_samples)
         selected = (importances >= (1 - _ROUNDING) * least) & (importances > 0)
         if not selected.any():
@@ -195,10 +201,12 @@ class VIP(_ImportanceSelector):
     (81, 153)
     """
 
-    def _importances(self, X, Y, n_components, sample_weight):
+    def _importances(
+        self, X: np.ndarray, Y: np.ndarray, n_components: int, sample_weight: np.ndarray | None
+    ) -> np.ndarray:
         return PLSRegression(n_components, scale=False).fit(X, Y).vip()
 
-    def _least_importance(self, importances, n_samples):
+    def _least_importance(self, importances: np.ndarray, n_samples: int) -> float:
         return self.threshold
 
 
@@ -271,7 +279,7 @@ class CoefficientMagnitude(_ImportanceSelector):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Rank the channels and select the best ones.
 
         Parameters
@@ -304,13 +312,15 @@ class CoefficientMagnitude(_ImportanceSelector):
         """
         return self._fit(X, y, groups, sample_weight)
 
-    def _importances(self, X, Y, n_components, sample_weight):
+    def _importances(
+        self, X: np.ndarray, Y: np.ndarray, n_components: int, sample_weight: np.ndarray | None
+    ) -> np.ndarray:
         weights = np.ones(len(X)) if sample_weight is None else sample_weight
         with kernels.one_blas_thread():
             coef, _ = fit_resamples(X, Y, weights[np.newaxis], n_components)
         return np.linalg.norm(coef[0] / target_scales(Y, weights)[:, np.newaxis], axis=0)
 
-    def _least_importance(self, importances, n_samples):
+    def _least_importance(self, importances: np.ndarray, n_samples: int) -> float:
         return self.threshold * importances.mean()
 
 
@@ -386,7 +396,7 @@ class SelectivityRatio(_ImportanceSelector):
     (12, 153)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **_ImportanceSelector._parameter_constraints,
         "threshold": [Interval(Real, 0, None, closed="left"), None],
         "alpha": [Interval(Real, 0, 1, closed="neither")],
@@ -394,14 +404,14 @@ class SelectivityRatio(_ImportanceSelector):
 
     def __init__(
         self,
-        n_components=5,
+        n_components: int = 5,
         *,
-        threshold=None,
-        alpha=0.05,
-        n_features_to_select=None,
-        cv=5,
-        random_state=0,
-    ):
+        threshold: float | None = None,
+        alpha: float = 0.05,
+        n_features_to_select: Any = None,
+        cv: Any = 5,
+        random_state: Any = 0,
+    ) -> None:
         super().__init__(
             n_components,
             threshold=threshold,
@@ -411,11 +421,13 @@ class SelectivityRatio(_ImportanceSelector):
         )
         self.alpha = alpha
 
-    def _importances(self, X, Y, n_components, sample_weight):
+    def _importances(
+        self, X: np.ndarray, Y: np.ndarray, n_components: int, sample_weight: np.ndarray | None
+    ) -> np.ndarray:
         pls = PLSRegression(n_components, scale=False).fit(X, Y)
         return pls.selectivity_ratio(X).max(axis=0)
 
-    def _least_importance(self, importances, n_samples):
+    def _least_importance(self, importances: np.ndarray, n_samples: int) -> float:
         if self.threshold is not None:
             return self.threshold
         if n_samples < 4:

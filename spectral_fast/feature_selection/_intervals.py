@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -137,7 +137,7 @@ class IntervalPLS(ChannelSelector):
     0.181, all channels 0.229
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_intervals": [Interval(Integral, 1, None, closed="left"), None],
         "width": [Interval(Integral, 1, None, closed="left"), None],
         "method": [StrOptions({"single", "forward", "backward", "synergy"})],
@@ -149,15 +149,15 @@ class IntervalPLS(ChannelSelector):
 
     def __init__(
         self,
-        n_intervals=None,
+        n_intervals: int | None = None,
         *,
-        width=None,
-        method="single",
-        n_combined=2,
-        max_components=10,
-        cv=10,
-        random_state=0,
-    ):
+        width: int | None = None,
+        method: str = "single",
+        n_combined: int = 2,
+        max_components: int = 10,
+        cv: Any = 10,
+        random_state: Any = 0,
+    ) -> None:
         self.n_intervals = n_intervals
         self.width = width
         self.method = method
@@ -167,7 +167,7 @@ class IntervalPLS(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Cross-validate the sets of intervals and select the best.
 
         Parameters
@@ -339,7 +339,7 @@ def _best(sets: list[IntervalSet]) -> IntervalSet:
 class _Sets:
     """Sets of intervals, each scored once."""
 
-    def __init__(self, pls: CrossValidatedPLS, edges: np.ndarray):
+    def __init__(self, pls: CrossValidatedPLS, edges: np.ndarray) -> None:
         n, p = pls.X.shape
         self.pls = pls
         self.edges = edges

@@ -1,7 +1,7 @@
 """Random frog: how often a random walk through subsets of channels visits each of them."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -112,7 +112,7 @@ class RandomFrog(ChannelSelector):
     array([122, 147, 155, 164, 171, 172, 229, 236, 247, 249])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "max_components": [Interval(Integral, 1, None, closed="left")],
         "n_iterations": [Interval(Integral, 1, None, closed="left")],
         "n_initial": [Interval(Integral, 1, None, closed="left"), None],
@@ -126,17 +126,17 @@ class RandomFrog(ChannelSelector):
 
     def __init__(
         self,
-        max_components=10,
+        max_components: int = 10,
         *,
-        n_iterations=1000,
-        n_initial=None,
-        n_features_to_select=10,
-        theta=0.3,
-        omega=3,
-        eta=0.1,
-        cv=5,
-        random_state=0,
-    ):
+        n_iterations: int = 1000,
+        n_initial: int | None = None,
+        n_features_to_select: int = 10,
+        theta: float = 0.3,
+        omega: float = 3,
+        eta: float = 0.1,
+        cv: Any = 5,
+        random_state: Any = 0,
+    ) -> None:
         self.max_components = max_components
         self.n_iterations = n_iterations
         self.n_initial = n_initial
@@ -148,7 +148,7 @@ class RandomFrog(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Walk through subsets of the channels and select those visited most often.
 
         Parameters

@@ -2,7 +2,7 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.stats import f as f_distribution
@@ -147,7 +147,7 @@ class SPA(ChannelSelector):
     np.float64(0.258)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_features_to_select": [Interval(Integral, 1, None, closed="left"), tuple, None],
         "starts": [StrOptions({"all"}), Interval(Integral, 0, None, closed="left"), "array-like"],
         "scoring": [StrOptions({"mlr", "pls"})],
@@ -160,16 +160,16 @@ class SPA(ChannelSelector):
 
     def __init__(
         self,
-        n_features_to_select=None,
+        n_features_to_select: Any = None,
         *,
-        starts="all",
-        scoring="mlr",
-        n_components=10,
-        cv=5,
-        elimination=True,
-        alpha=0.25,
-        random_state=0,
-    ):
+        starts: Any = "all",
+        scoring: str = "mlr",
+        n_components: int = 10,
+        cv: Any = 5,
+        elimination: bool = True,
+        alpha: float = 0.25,
+        random_state: Any = 0,
+    ) -> None:
         self.n_features_to_select = n_features_to_select
         self.starts = starts
         self.scoring = scoring
@@ -180,7 +180,7 @@ class SPA(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None):
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Select channels.
 
         Parameters
@@ -287,7 +287,9 @@ class SPA(ChannelSelector):
             )
         return sizes
 
-    def _rmsecv(self, X, Y, splits, chains, sizes) -> np.ndarray:
+    def _rmsecv(
+        self, X: np.ndarray, Y: np.ndarray, splits: Splits, chains: np.ndarray, sizes: np.ndarray
+    ) -> np.ndarray:
         """Return the RMSECV of the first channels of each chain, (n_chains, n_sizes).
 
         Infinite where a chain ends before, or a training set is collinear.
@@ -311,7 +313,9 @@ class SPA(ChannelSelector):
                     rmsecv[s, i] = known[key]
         return rmsecv
 
-    def _n_relevant(self, X, Y, splits, channels) -> int:
+    def _n_relevant(
+        self, X: np.ndarray, Y: np.ndarray, splits: Splits, channels: np.ndarray
+    ) -> int:
         """Return the fewest of the first channels whose PRESS is not significantly larger."""
         rmsecv = self._rmsecv(X, Y, splits, channels[np.newaxis], np.arange(1, len(channels) + 1))
         ratio = f_distribution.ppf(1.0 - self.alpha, len(X), len(X))

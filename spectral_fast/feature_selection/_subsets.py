@@ -59,7 +59,7 @@ class CrossValidatedPLS:
         splits: Splits,
         max_components: int,
         sample_weight: np.ndarray | None = None,
-    ):
+    ) -> None:
         self.X = X
         self.Y = Y
         self.splits = splits

@@ -1,7 +1,7 @@
 """A number of channels from a selector that would choose one itself."""
 
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context, clone
@@ -40,17 +40,17 @@ class TopChannels(ChannelSelector):
     (60, 12)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "selector": [HasMethods(["fit", "subset"]), None],
         "n_features": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, selector=None, n_features=10):
+    def __init__(self, selector: Any = None, n_features: int = 10) -> None:
         self.selector = selector
         self.n_features = n_features
 
     @_fit_context(prefer_skip_nested_validation=False)  # the selector is the user's own
-    def fit(self, X, y, groups=None):
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Fit the selector and take the channels.
 
         Parameters
@@ -81,7 +81,7 @@ class TopChannels(ChannelSelector):
         self._set(spectra, chosen, self.selector_.scores_, self.selector_.ranking_)
         return self
 
-    def subset(self, n_features):
+    def subset(self, n_features: int) -> np.ndarray:
         """Return the channels that the selector would take, were their number given.
 
         Parameters

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -113,7 +113,7 @@ class UVE(ChannelSelector):
     (60, 111)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "cv": [StrOptions({"loo"}), "cv_object"],
         "noise": [Interval(Real, 0, None, closed="neither")],
@@ -124,14 +124,14 @@ class UVE(ChannelSelector):
 
     def __init__(
         self,
-        n_components=5,
+        n_components: int = 5,
         *,
-        cv="loo",
-        noise=1e-10,
-        n_noise=None,
-        cutoff="max",
-        random_state=0,
-    ):
+        cv: Any = "loo",
+        noise: float = 1e-10,
+        n_noise: int | None = None,
+        cutoff: Any = "max",
+        random_state: Any = 0,
+    ) -> None:
         self.n_components = n_components
         self.cv = cv
         self.noise = noise
@@ -140,7 +140,7 @@ class UVE(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Select channels.
 
         Parameters
@@ -195,7 +195,7 @@ class UVE(ChannelSelector):
         self._set(X, selected, scores)
         return self
 
-    def _training_sets(self, X, Y, groups):
+    def _training_sets(self, X: np.ndarray, Y: np.ndarray, groups: Any) -> Any:
         """Return how often each training set holds each sample."""
         if isinstance(self.cv, str):
             return _LeaveOneOut(len(X))
@@ -299,7 +299,7 @@ class MCUVE(ChannelSelector):
     array([0.225, 0.259])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "n_resamples": [Interval(Integral, 2, None, closed="left")],
         "train_size": [Interval(Real, 0, 1, closed="neither")],
@@ -310,14 +310,14 @@ class MCUVE(ChannelSelector):
 
     def __init__(
         self,
-        n_components=5,
+        n_components: int = 5,
         *,
-        n_resamples=500,
-        train_size=0.75,
-        n_features_to_select="cv",
-        cv=5,
-        random_state=0,
-    ):
+        n_resamples: int = 500,
+        train_size: float = 0.75,
+        n_features_to_select: Any = "cv",
+        cv: Any = 5,
+        random_state: Any = 0,
+    ) -> None:
         self.n_components = n_components
         self.n_resamples = n_resamples
         self.train_size = train_size
@@ -326,7 +326,7 @@ class MCUVE(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Select channels.
 
         Parameters
@@ -389,7 +389,7 @@ class _LeaveOneOut:
     All of them together would be as large as the square of the samples.
     """
 
-    def __init__(self, n: int):
+    def __init__(self, n: int) -> None:
         self.n = n
 
     def __len__(self) -> int:

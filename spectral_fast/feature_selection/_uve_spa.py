@@ -1,7 +1,7 @@
 """Uninformative variable elimination, and successive projections on what it leaves."""
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -99,7 +99,7 @@ class UVESPA(ChannelSelector):
     uve_: UVE
     spa_: SPA | None
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "uve_cv": UVE._parameter_constraints["cv"],
         **{
             name: constraints
@@ -112,19 +112,19 @@ class UVESPA(ChannelSelector):
 
     def __init__(
         self,
-        n_components=5,
+        n_components: int = 5,
         *,
-        uve_cv="loo",
-        noise=1e-10,
-        n_noise=None,
-        cutoff="max",
-        n_features_to_select=None,
-        starts="all",
-        cv=5,
-        elimination=True,
-        alpha=0.25,
-        random_state=0,
-    ):
+        uve_cv: Any = "loo",
+        noise: float = 1e-10,
+        n_noise: int | None = None,
+        cutoff: Any = "max",
+        n_features_to_select: Any = None,
+        starts: Any = "all",
+        cv: Any = 5,
+        elimination: bool = True,
+        alpha: float = 0.25,
+        random_state: Any = 0,
+    ) -> None:
         self.n_components = n_components
         self.uve_cv = uve_cv
         self.noise = noise
@@ -138,7 +138,7 @@ class UVESPA(ChannelSelector):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Select channels.
 
         Parameters

@@ -23,10 +23,10 @@ def deaths_are_told() -> Iterator[None]:
         return
     submit, effective_n_jobs = backend.submit, backend.effective_n_jobs
 
-    def submit_and_tell(func: Any, callback: Callable[[Any], None]) -> Future:
+    def submit_and_tell(func: Any, callback: Callable[[Any], None]) -> Future[Any]:
         future = submit(func, callback)
 
-        def tell(done: Future) -> None:
+        def tell(done: Future[Any]) -> None:
             if done.exception() is not None:
                 callback(done.exception())
 

@@ -219,7 +219,7 @@ class Journal:
         """
         self._write(_SET_ABOUT, ("finished", json.dumps(_now())))
 
-    def _write(self, statement: str, values: tuple) -> None:
+    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
         is_due = time.monotonic() - self._synced >= _SECONDS_BETWEEN_SYNCS
         try:
             with _explained(self._path):

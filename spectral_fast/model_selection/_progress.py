@@ -52,8 +52,9 @@ class Progress:
     def update(self, n_done: int, finished: Sequence[np.ndarray]) -> None:
         """Count `n_done` folds more; `finished` are the predictions of complete candidates."""
         self._done += n_done
-        for predictions in finished:
-            self._best = np.fmin(self._best, self._held_out.loss(predictions))
+        if finished:
+            losses = [each.loss for each in self._held_out.figures(np.stack(finished))]
+            self._best = np.fmin.reduce([self._best, *losses])
         self._bar.set_postfix_str(f"best {self._held_out.shown(self._best)}", refresh=False)
         self._bar.update(n_done)
         if self._callback is not None:

@@ -126,7 +126,8 @@ class Run:
             error = f"{NOT_EVALUATED}: {self.stopped}"
         if error is not None:
             return Outcome(None, error, seconds, n_late)
-        whole = np.concatenate([parts[each].held_out for each in sorted(parts)])
+        found = [parts[each].held_out for each in sorted(parts)]
+        whole = found[0] if len(found) == 1 else np.concatenate(found)
         return Outcome(whole, None, seconds, n_late)
 
     def candidates(

@@ -4,7 +4,7 @@ import contextlib
 import time
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -39,7 +39,7 @@ from spectral_fast.model_selection._results import (
     selection_bias,
 )
 from spectral_fast.model_selection._run import Run
-from spectral_fast.model_selection._summary import identity, summary
+from spectral_fast.model_selection._summary import PlanSummary, identity, summary
 from spectral_fast.model_selection._verdict import check_any, warn_of
 from spectral_fast.model_selection._warnings import convergence_apart
 
@@ -233,7 +233,7 @@ class SpectralSearchCV(BaseEstimator):
     ['rmsecv', 'rmsecv_se', 'r2', 'rpd', 'bias']
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "models": "no_validation",  # the grid language has errors of its own
         "preprocessing": "no_validation",
         "selectors": "no_validation",
@@ -256,26 +256,26 @@ class SpectralSearchCV(BaseEstimator):
 
     def __init__(
         self,
-        models=None,
-        preprocessing=None,
-        selectors=None,
+        models: Any = None,
+        preprocessing: Any = None,
+        selectors: Any = None,
         *,
-        n_features=None,
-        grid="basic",
-        task="regression",
-        scoring=None,
-        selector_scope="fold",
-        cv=5,
-        outer_cv=None,
-        n_jobs=None,
-        progress=False,
-        callback=None,
-        journal=None,
-        time_limit=None,
-        memory_limit=None,
-        error_score=np.nan,
-        random_state=0,
-    ):
+        n_features: Any = None,
+        grid: str = "basic",
+        task: str = "regression",
+        scoring: str | None = None,
+        selector_scope: str = "fold",
+        cv: Any = 5,
+        outer_cv: Any = None,
+        n_jobs: int | None = None,
+        progress: bool = False,
+        callback: Any = None,
+        journal: Any = None,
+        time_limit: float | None = None,
+        memory_limit: float | None = None,
+        error_score: Any = np.nan,
+        random_state: Any = 0,
+    ) -> None:
         self.models = models
         self.preprocessing = preprocessing
         self.selectors = selectors
@@ -296,7 +296,7 @@ class SpectralSearchCV(BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)  # the models are the user's own
-    def fit(self, X, y, groups=None):
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Cross-validate every candidate and fit the best one to all samples.
 
         Parameters
@@ -389,7 +389,7 @@ class SpectralSearchCV(BaseEstimator):
             }
         return self
 
-    def plan(self, X, y, groups=None):
+    def plan(self, X: Any, y: Any, groups: Any = None) -> PlanSummary:
         """Return what `fit` would do, without doing it.
 
         Parameters
@@ -405,7 +405,7 @@ class SpectralSearchCV(BaseEstimator):
         data, _, plan = self._prepare(X, y, groups)
         return summary(plan, data, effective_n_jobs(self.n_jobs))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predict with the best candidate.
 
         Parameters
@@ -421,7 +421,7 @@ class SpectralSearchCV(BaseEstimator):
         check_is_fitted(self, "best_estimator_")  # `plan` sets attributes, too
         return self.best_estimator_.predict(X)
 
-    def score(self, X, y):
+    def score(self, X: Any, y: Any) -> float:
         """Return R² of the best candidate's predictions, or its accuracy.
 
         Parameters
@@ -439,7 +439,7 @@ class SpectralSearchCV(BaseEstimator):
         measure = r2_score if self.task == "regression" else accuracy_score
         return measure(y, self.predict(X))
 
-    def _prepare(self, X, y, groups) -> tuple[Data, Grid, Plan]:
+    def _prepare(self, X: Any, y: Any, groups: Any) -> tuple[Data, Grid, Plan]:
         """Return the checked data, the grid in the user's terms, and what is done."""
         spectra, reference = check_data(self, X, y)
         classifies = self.task == "classification"
@@ -475,7 +475,7 @@ class SpectralSearchCV(BaseEstimator):
         }
         return Journal(self.journal, identity(data), description=description)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         if self.task == "classification":

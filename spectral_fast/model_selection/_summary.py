@@ -43,7 +43,7 @@ class PlanSummary:
     n_matrices: int
     seconds: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{self.n_candidates} candidates, {self.n_fits} fits if each were fitted by itself\n"
             f"{self.n_matrices} preprocessed matrices serve all folds\n"

@@ -1,5 +1,7 @@
 """What the row-wise transformers share."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
@@ -18,7 +20,7 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters and the spectra, and learn what the method needs.
 
         Parameters
@@ -42,7 +44,7 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """Do what `fit` and `transform` do, with one check of the spectra.
 
         Parameters
@@ -61,7 +63,7 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._learn(X)
         return self._treated(X)
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the treated spectra.
 
         Parameters
@@ -82,7 +84,7 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._check_ready()
         return self._treated(self._validate(X, reset=False))
 
-    def _validate(self, X, reset):
+    def _validate(self, X: Any, reset: bool) -> np.ndarray:
         X = validate_data(
             self,
             X,
@@ -95,22 +97,22 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_finite(X, getattr(self, "feature_names_in_", None))
         return X
 
-    def _treated(self, X):
+    def _treated(self, X: np.ndarray) -> np.ndarray:
         out = np.empty_like(X)
         self._apply(X, out)
         return out
 
-    def _check_ready(self):
+    def _check_ready(self) -> None:
         """Raise an error where `transform` cannot run."""
         check_is_fitted(self)
 
-    def _learn(self, X):
+    def _learn(self, X: np.ndarray) -> None:
         """Check the parameters against `X`; a method with a state sets it here."""
 
-    def _apply(self, X, out):
+    def _apply(self, X: np.ndarray, out: np.ndarray) -> None:
         raise NotImplementedError
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
@@ -119,14 +121,14 @@ class RowTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 class StatelessRowTransformer(RowTransformer):
     """A row transformer that learns nothing, so that `transform` works without `fit`."""
 
-    def _check_ready(self):
+    def _check_ready(self) -> None:
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()  # which only `fit` does otherwise
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import perm
@@ -65,7 +65,7 @@ class SavitzkyGolay(StatelessRowTransformer):
     array([[ 0.,  2.,  4.,  6.,  8., 10.]])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "window_length": [Interval(Integral, 1, None, closed="left")],
         "polyorder": [Interval(Integral, 0, None, closed="left")],
         "deriv": [Interval(Integral, 0, None, closed="left")],
@@ -75,8 +75,15 @@ class SavitzkyGolay(StatelessRowTransformer):
     }
 
     def __init__(
-        self, window_length=15, polyorder=2, deriv=0, *, delta=1.0, mode="interp", cval=0.0
-    ):
+        self,
+        window_length: int = 15,
+        polyorder: int = 2,
+        deriv: int = 0,
+        *,
+        delta: float = 1.0,
+        mode: str = "interp",
+        cval: float = 0.0,
+    ) -> None:
         self.window_length = window_length
         self.polyorder = polyorder
         self.deriv = deriv
@@ -84,17 +91,17 @@ class SavitzkyGolay(StatelessRowTransformer):
         self.mode = mode
         self.cval = cval
 
-    def _learn(self, X):
+    def _learn(self, X: np.ndarray) -> None:
         self._check_window(X.shape[1])
 
-    def _apply(self, X, out):
+    def _apply(self, X: np.ndarray, out: np.ndarray) -> None:
         self._check_window(X.shape[1])
         weights, edge_weights, edge_offsets = _design(
             self.window_length, self.polyorder, self.deriv, self.delta, self.mode, self.cval
         )
         kernels.savgol(X, weights, edge_weights, edge_offsets, out)
 
-    def _check_window(self, n_features):
+    def _check_window(self, n_features: int) -> None:
         window, polyorder = self.window_length, self.polyorder
         if window % 2 == 0 or window > n_features:
             largest = n_features - 1 + n_features % 2
@@ -115,7 +122,9 @@ class SavitzkyGolay(StatelessRowTransformer):
 
 
 @lru_cache(maxsize=256)
-def _design(window, polyorder, deriv, delta, mode, cval):
+def _design(
+    window: int, polyorder: int, deriv: int, delta: float, mode: str, cval: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what the kernel needs: centre weights, edge weights, edge offsets."""
     half = window // 2
     at = _polynomial_weights(window, polyorder, deriv, delta)
@@ -149,7 +158,7 @@ def _design(window, polyorder, deriv, delta, mode, cval):
     return at[half], edge_weights, edge_offsets
 
 
-def _polynomial_weights(window, polyorder, deriv, delta):
+def _polynomial_weights(window: int, polyorder: int, deriv: int, delta: float) -> np.ndarray:
     """Return a square array whose line i gives the fitted derivative at point i of the window."""
     half = window // 2
     scale = max(half, 1)  # keeps the powers within ±1

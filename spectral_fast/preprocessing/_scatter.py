@@ -1,6 +1,6 @@
 """Scatter correction."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
@@ -48,9 +48,9 @@ class SNV(StatelessRowTransformer):
            [-1.225,  0.   ,  1.225]])
     """
 
-    _parameter_constraints: ClassVar[dict] = {}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
-    def _apply(self, X, out):
+    def _apply(self, X: np.ndarray, out: np.ndarray) -> None:
         kernels.snv(X, out)
 
 
@@ -100,14 +100,14 @@ class MSC(RowTransformer):
            [2. , 3.5, 5. ]])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "reference": [StrOptions({"mean", "median"}), "array-like"]
     }
 
-    def __init__(self, reference="mean"):
+    def __init__(self, reference: Any = "mean") -> None:
         self.reference = reference
 
-    def _learn(self, X):
+    def _learn(self, X: np.ndarray) -> None:
         if isinstance(self.reference, str):
             if self.reference == "mean":
                 reference = X.mean(axis=0, dtype=np.float64)  # sums of float32 lose digits
@@ -129,5 +129,5 @@ class MSC(RowTransformer):
             )
         self.reference_ = reference
 
-    def _apply(self, X, out):
+    def _apply(self, X: np.ndarray, out: np.ndarray) -> None:
         kernels.msc(X, self.reference_, out)

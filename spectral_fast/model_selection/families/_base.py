@@ -36,7 +36,7 @@ class Matrix:
         0 for a regression.
     """
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, splits: Splits, n_classes: int = 0):
+    def __init__(self, X: np.ndarray, y: np.ndarray, splits: Splits, n_classes: int = 0) -> None:
         self.X = X
         self.y = y
         self.splits = splits

@@ -1,5 +1,6 @@
 """Boosted trees: one fit for all numbers of rounds, on spectra that are quantised once."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from spectral_fast.boosting import BoostedClassifier, BoostedRegressor
-from spectral_fast.model_selection.families._base import Family, Matrix, made, outputs
+from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made, outputs
 from spectral_fast.model_selection.families._boosting_libraries import library_of
 from spectral_fast.model_selection.families._generic import GenericFamily
 
@@ -42,10 +43,10 @@ class BoostingFamily(Family):
 
     takes_all_folds = False
 
-    def handles(self, estimator):
+    def handles(self, estimator: Any) -> bool:
         return type(estimator) in _FACADE or library_of(estimator) is not None
 
-    def batches(self, estimator, settings):
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         shared: dict[str, list[int]] = {}
         for position, setting in enumerate(settings):
             candidate = made(estimator, setting)
@@ -53,7 +54,9 @@ class BoostingFamily(Family):
                 shared.setdefault(_data_key(candidate), []).append(position)
         return list(shared.values())
 
-    def predict(self, estimator, settings, matrix):
+    def predict(
+        self, estimator: Any, settings: Settings, matrix: Matrix
+    ) -> Sequence[np.ndarray | Exception]:
         folds = [_held_out(estimator, settings, matrix, *split) for split in matrix.splits]
         return [np.concatenate(parts) for parts in zip(*folds, strict=True)]
 
@@ -81,7 +84,7 @@ def _data_key(candidate: Any) -> str:
 
 
 def _held_out(
-    estimator: Any, settings: Any, matrix: Matrix, train: np.ndarray, test: np.ndarray
+    estimator: Any, settings: Settings, matrix: Matrix, train: np.ndarray, test: np.ndarray
 ) -> list[np.ndarray]:
     """Return the outputs of each candidate for the held-out rows of one fold."""
     X, y, classification = matrix.X[train], matrix.y[train], matrix.n_classes > 0
@@ -130,7 +133,7 @@ def _native(candidate: Any) -> Any:
 class _First:
     """The first rounds of a fitted model."""
 
-    def __init__(self, model: Any, first: dict[str, Any]):
+    def __init__(self, model: Any, first: dict[str, Any]) -> None:
         self._model = model
         self._first = first
 

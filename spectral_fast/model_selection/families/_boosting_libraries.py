@@ -34,7 +34,7 @@ class SharedData(ABC):
     #: Parameters that the data may depend on.
     of_data: ClassVar[frozenset[str]] = frozenset()
     #: Values of other parameters that mean the same as the default.
-    neutral: ClassVar[dict[str, set]] = {}
+    neutral: ClassVar[dict[str, set[Any]]] = {}
     #: Second names of parameters.
     aliases: ClassVar[dict[str, str]] = {}
     #: Parameters whose default depends on the number of rounds.
@@ -45,7 +45,9 @@ class SharedData(ABC):
     seed: ClassVar[str] = "random_state"
 
     @abstractmethod
-    def __init__(self, estimator: Any, X: np.ndarray, y: np.ndarray, classification: bool): ...
+    def __init__(
+        self, estimator: Any, X: np.ndarray, y: np.ndarray, classification: bool
+    ) -> None: ...
 
     @abstractmethod
     def fit(self, estimator: Any) -> Any:
@@ -131,12 +133,12 @@ class XGBoostData(SharedData):
         "tree_method": {"auto", "hist"},
     }
 
-    def __init__(self, estimator, X, y, classification):
+    def __init__(self, estimator: Any, X: np.ndarray, y: np.ndarray, classification: bool) -> None:
         self.library = importlib.import_module(self.name)
         self.matrix = self.library.QuantileDMatrix(X, y, nthread=1)
         self.n_classes = len(np.unique(y)) if classification else 0
 
-    def fit(self, estimator):
+    def fit(self, estimator: Any) -> Any:
         params = estimator.get_xgb_params()
         if self.n_classes > 2:
             params |= {"objective": "multi:softprob", "num_class": self.n_classes}
@@ -144,7 +146,7 @@ class XGBoostData(SharedData):
         estimator.load_model(booster.save_raw("ubj"))
         return estimator
 
-    def first_rounds(self, model, rounds):
+    def first_rounds(self, model: Any, rounds: int) -> dict[str, Any]:
         return {"iteration_range": (0, rounds)}
 
 
@@ -176,12 +178,12 @@ class LightGBMData(SharedData):
     neutral: ClassVar = {"device_type": {"cpu"}}
     aliases: ClassVar = {"verbose": "verbosity"}
 
-    def __init__(self, estimator, X, y, classification):
+    def __init__(self, estimator: Any, X: np.ndarray, y: np.ndarray, classification: bool) -> None:
         self.library = importlib.import_module(self.name)
         self.classes = np.unique(y) if classification else None
         self.dataset = self.library.Dataset(X, y, params=self._params(estimator))
 
-    def fit(self, estimator):
+    def fit(self, estimator: Any) -> Any:
         n_trees: list[int] = []
         booster = self.library.train(
             self._params(estimator),
@@ -193,7 +195,7 @@ class LightGBMData(SharedData):
         )
         return _LightGBMModel(booster, self.classes, n_trees)
 
-    def first_rounds(self, model, rounds):
+    def first_rounds(self, model: Any, rounds: int) -> dict[str, Any]:
         return {"num_iteration": model.n_trees[rounds - 1]}
 
     def _params(self, estimator: Any) -> dict[str, Any]:
@@ -209,7 +211,7 @@ class LightGBMData(SharedData):
 class _LightGBMModel:
     """A booster of LightGBM that predicts as its estimators do."""
 
-    def __init__(self, booster: Any, classes: np.ndarray | None, n_trees: list[int]):
+    def __init__(self, booster: Any, classes: np.ndarray | None, n_trees: list[int]) -> None:
         self.booster = booster
         self.classes_ = classes
         self.n_trees = n_trees
@@ -264,18 +266,18 @@ class CatBoostData(SharedData):
     default_rounds = 1000
     seed = "random_seed"
 
-    def __init__(self, estimator, X, y, classification):
+    def __init__(self, estimator: Any, X: np.ndarray, y: np.ndarray, classification: bool) -> None:
         self.pool = importlib.import_module(self.name).Pool(X, y, thread_count=1)
         self.pool.quantize()
 
-    def fit(self, estimator):
+    def fit(self, estimator: Any) -> Any:
         return estimator.fit(self.pool)
 
-    def first_rounds(self, model, rounds):
+    def first_rounds(self, model: Any, rounds: int) -> dict[str, Any]:
         return {"ntree_end": min(rounds, model.tree_count_)}  # it stops where nothing is left
 
     @staticmethod
-    def alone(estimator):
+    def alone(estimator: Any) -> Any:
         return estimator.set_params(thread_count=1, verbose=False, allow_writing_files=False)
 
 

@@ -1,7 +1,9 @@
 """Lasso and elastic net: the compiled descent for all penalties, folds and targets."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import sklearn
@@ -11,7 +13,7 @@ from sklearn.utils.fixes import parse_version
 
 from spectral_fast.kernels import ElasticNetFits, elastic_net_folds
 from spectral_fast.model_selection._warnings import of_candidate
-from spectral_fast.model_selection.families._base import Family
+from spectral_fast.model_selection.families._base import Family, Matrix, Settings
 
 __all__ = ["ElasticNetFamily"]
 
@@ -35,19 +37,21 @@ class ElasticNetFamily(Family):
 
     takes_all_folds = True
 
-    def handles(self, estimator):
+    def handles(self, estimator: Any) -> bool:
         # Not isinstance: a subclass may fit or predict in another way.
         return _SAME_ITERATES and type(estimator) in (Lasso, ElasticNet)
 
-    def batches(self, estimator, settings):
-        shared: dict[tuple, list[int]] = {}
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
+        shared: dict[tuple[Any, ...], list[int]] = {}
         for position, setting in enumerate(settings):
             params = _parameters(estimator, setting)
             if _is_served(params):
                 shared.setdefault(tuple(params[name] for name in _SHARED), []).append(position)
         return list(shared.values())
 
-    def predict(self, estimator, settings, matrix):
+    def predict(
+        self, estimator: Any, settings: Settings, matrix: Matrix
+    ) -> Sequence[np.ndarray | Exception]:
         params = [_parameters(estimator, setting) for setting in settings]
         parts = []
         for first in range(0, len(matrix.splits), _FOLDS):
@@ -58,17 +62,19 @@ class ElasticNetFamily(Family):
                 parts.append(predictions + intercept[:, np.newaxis])
         return list(np.concatenate(parts, axis=1))
 
-    def importances(self, estimator, settings, X, y):
+    def importances(
+        self, estimator: Any, settings: Settings, X: np.ndarray, y: np.ndarray
+    ) -> list[np.ndarray]:
         params = [_parameters(estimator, setting) for setting in settings]
         fits = _fits(params, X, y.reshape(len(y), -1), [np.arange(len(y))])
         return list(np.abs(fits.coef[0]).sum(axis=1))
 
 
-def _parameters(estimator, setting):
+def _parameters(estimator: Any, setting: Mapping[str, Any]) -> dict[str, Any]:
     return vars(estimator) | setting  # `get_params` takes as long as a fit
 
 
-def _is_served(params):
+def _is_served(params: Mapping[str, Any]) -> bool:
     """Return whether the values are valid and the descent is the cyclic one on the spectra."""
     return (
         params["selection"] == "cyclic"
@@ -78,12 +84,14 @@ def _is_served(params):
         and 0.0 < params["l1_ratio"] <= 1.0
         and params["tol"] >= 0.0
         and isinstance(params["max_iter"], int | np.integer)
-        and params["max_iter"] >= 1
+        and int(params["max_iter"]) >= 1
         and all(isinstance(params[name], bool) for name in ("positive", "fit_intercept"))
     )
 
 
-def _fits(params: list[dict], X: np.ndarray, Y: np.ndarray, folds: list) -> ElasticNetFits:
+def _fits(
+    params: list[dict[str, Any]], X: np.ndarray, Y: np.ndarray, folds: list[np.ndarray]
+) -> ElasticNetFits:
     """Fit one batch to each training set; warn of each fit that has not converged."""
     fits = elastic_net_folds(
         X,

@@ -1,7 +1,8 @@
 """Forests and scikit-learn's boosted trees: the largest fit answers every number of trees."""
 
 import copy
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from spectral_fast.model_selection.families._base import Family, made, outputs
+from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made, outputs
 
 __all__ = ["ForestFamily"]
 
@@ -29,7 +30,7 @@ class _Kind(NamedTuple):
     #: Attribute that holds them, in the order in which they were fitted.
     trees: str
     #: Values without which the number changes more than where the fit ends.
-    needed: dict
+    needed: dict[str, Any]
 
 
 _FOREST = _Kind("n_estimators", "estimators_", {"warm_start": False, "oob_score": False})
@@ -58,11 +59,11 @@ class ForestFamily(Family):
 
     takes_all_folds = False
 
-    def handles(self, estimator):
+    def handles(self, estimator: Any) -> bool:
         # Not isinstance: a subclass may fit or predict in another way.
         return type(estimator) in _KINDS
 
-    def batches(self, estimator, settings):
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         kind = _KINDS[type(estimator)]
         shared: dict[str, list[int]] = {}
         for position, setting in enumerate(settings):
@@ -72,7 +73,9 @@ class ForestFamily(Family):
                 shared.setdefault(joblib.hash(params), []).append(position)
         return list(shared.values())
 
-    def predict(self, estimator, settings, matrix):
+    def predict(
+        self, estimator: Any, settings: Settings, matrix: Matrix
+    ) -> Sequence[np.ndarray | Exception]:
         kind = _KINDS[type(estimator)]
         counts = [{**estimator.get_params(), **setting}[kind.number] for setting in settings]
         largest = settings[int(np.argmax(counts))]
@@ -84,17 +87,17 @@ class ForestFamily(Family):
         return [np.concatenate(parts) for parts in zip(*folds, strict=True)]
 
 
-def _is_served(params, kind):
+def _is_served(params: Mapping[str, Any], kind: _Kind) -> bool:
     count = params[kind.number]
     return (
         isinstance(count, int | np.integer)
-        and count >= 1
+        and int(count) >= 1
         and isinstance(params["random_state"], int | np.integer)
         and all(params[name] is value for name, value in kind.needed.items())
     )
 
 
-def _first_trees(fitted, count, trees):
+def _first_trees(fitted: Any, count: int, trees: str) -> Any:
     """Return a model that predicts as a fit of `count` trees does."""
     smaller = copy.copy(fitted)
     setattr(smaller, trees, getattr(fitted, trees)[:count])

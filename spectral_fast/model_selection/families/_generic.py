@@ -1,9 +1,11 @@
 """Any scikit-learn estimator: a fit for each candidate and fold."""
 
+from typing import Any
+
 import numpy as np
 
 from spectral_fast.model_selection._warnings import of_candidate
-from spectral_fast.model_selection.families._base import Family, made, outputs
+from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made, outputs
 
 __all__ = ["GenericFamily"]
 
@@ -13,13 +15,13 @@ class GenericFamily(Family):
 
     takes_all_folds = False
 
-    def handles(self, estimator):
+    def handles(self, estimator: Any) -> bool:
         return True
 
-    def batches(self, estimator, settings):
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         return [[position] for position in range(len(settings))]
 
-    def predict(self, estimator, settings, matrix):
+    def predict(self, estimator: Any, settings: Settings, matrix: Matrix) -> list[np.ndarray]:
         answers = []
         for number, setting in enumerate(settings):
             parts = []

@@ -1,6 +1,8 @@
 """Support vectors and kernel ridge: one matrix of distances or products for all settings."""
 
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 import joblib
 import numpy as np
@@ -8,7 +10,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC, SVR
 
 from spectral_fast.model_selection._warnings import of_candidate
-from spectral_fast.model_selection.families._base import Family, made, outputs
+from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made, outputs
 from spectral_fast.model_selection.families._generic import GenericFamily
 
 __all__ = ["KernelFamily"]
@@ -26,11 +28,11 @@ class KernelFamily(Family):
 
     takes_all_folds = True
 
-    def handles(self, estimator):
+    def handles(self, estimator: Any) -> bool:
         # Not isinstance: a subclass may fit or predict in another way.
         return type(estimator) in (SVR, SVC, KernelRidge)
 
-    def batches(self, estimator, settings):
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         shared: dict[str, list[int]] = {}
         for position, setting in enumerate(settings):
             params = {**estimator.get_params(), **setting}
@@ -39,7 +41,9 @@ class KernelFamily(Family):
                 shared.setdefault(key, []).append(position)
         return list(shared.values())
 
-    def predict(self, estimator, settings, matrix):
+    def predict(
+        self, estimator: Any, settings: Settings, matrix: Matrix
+    ) -> Sequence[np.ndarray | Exception]:
         if len(matrix.y) > _MOST_SAMPLES:
             return GenericFamily().predict(estimator, settings, matrix)
         params = {**estimator.get_params(), **settings[0]}
@@ -57,7 +61,7 @@ class KernelFamily(Family):
         return [np.concatenate(fold) for fold in zip(*parts, strict=True)]
 
 
-def _is_served(params):
+def _is_served(params: Mapping[str, Any]) -> bool:
     gamma = params["gamma"]
     return (
         params["kernel"] in ("rbf", "linear")
@@ -67,7 +71,9 @@ def _is_served(params):
     )
 
 
-def _kernel(params, matrix, train, rows):
+def _kernel(
+    params: Mapping[str, Any], matrix: Matrix, train: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
     """Return the kernel between `rows` and the training rows."""
     at = np.ix_(rows, train)
     if params["kernel"] == "rbf":
@@ -77,7 +83,7 @@ def _kernel(params, matrix, train, rows):
     return matrix.products[at]
 
 
-def _gamma(gamma, X):
+def _gamma(gamma: Any, X: np.ndarray) -> float:
     if gamma == "scale":
         variance = X.var()
         return 1.0 / (X.shape[1] * variance) if variance > 0.0 else 1.0

@@ -1,6 +1,8 @@
 """PLS regression: all component counts and folds from one pass of the engine."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import joblib
 import numpy as np
@@ -10,7 +12,7 @@ from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 from spectral_fast import kernels
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.cross_decomposition._cross_val import predict_held_out
-from spectral_fast.model_selection.families._base import Family, made
+from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made
 
 __all__ = ["PLSFamily"]
 
@@ -23,11 +25,11 @@ class PLSFamily(Family):
 
     takes_all_folds = True
 
-    def handles(self, estimator):
+    def handles(self, estimator: Any) -> bool:
         # Not isinstance: a subclass may fit or predict in another way.
         return type(estimator) in (PLSRegression, SklearnPLSRegression)
 
-    def batches(self, estimator, settings):
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         shared: dict[str, list[int]] = {}
         given, defaults = estimator.get_params(), type(estimator)().get_params()
         for position, setting in enumerate(settings):
@@ -43,7 +45,9 @@ class PLSFamily(Family):
                 shared.setdefault(joblib.hash(scale), []).append(position)
         return list(shared.values())
 
-    def predict(self, estimator, settings, matrix):
+    def predict(
+        self, estimator: Any, settings: Settings, matrix: Matrix
+    ) -> Sequence[np.ndarray | Exception]:
         counts = [setting.get("n_components", estimator.n_components) for setting in settings]
         smallest = min(len(train) for train, _ in matrix.splits)
         most = min(smallest, matrix.X.shape[1])
@@ -69,14 +73,16 @@ class PLSFamily(Family):
             predictions[count - 1] if count <= most else _too_many(count, most) for count in counts
         ]
 
-    def importances(self, estimator, settings, X, y):
+    def importances(
+        self, estimator: Any, settings: Settings, X: np.ndarray, y: np.ndarray
+    ) -> list[np.ndarray]:
         counts = [setting.get("n_components", estimator.n_components) for setting in settings]
         largest = made(estimator, settings[0])
         largest.set_params(n_components=min(max(counts), *X.shape)).fit(X, y)
         return [_coefficients(largest, count) for count in counts]
 
 
-def _coefficients(fitted, count):
+def _coefficients(fitted: Any, count: int) -> np.ndarray:
     """Return the absolute coefficients that a fit of the first `count` components has.
 
     NIPALS extracts components one after another, so a fit holds those of every smaller one.

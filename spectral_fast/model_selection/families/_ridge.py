@@ -1,11 +1,15 @@
 """Ridge regression: all penalties and folds from one decomposition."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from scipy import linalg
 from sklearn.linear_model import Ridge
 
+from spectral_fast._folds import Splits
 from spectral_fast.kernels import RidgePredictions, RidgeStatus, ridge_cross_val_predict
-from spectral_fast.model_selection.families._base import Family, made
+from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made
 
 __all__ = ["RidgeFamily"]
 
@@ -18,13 +22,13 @@ class RidgeFamily(Family):
 
     takes_all_folds = True
 
-    def handles(self, estimator):
+    def handles(self, estimator: Any) -> bool:
         if type(estimator) is not Ridge:
             return False
         params = estimator.get_params()
         return params["fit_intercept"] and not params["positive"] and params["solver"] in _EXACT
 
-    def batches(self, estimator, settings):
+    def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         served = [
             position
             for position, setting in enumerate(settings)
@@ -34,14 +38,18 @@ class RidgeFamily(Family):
         ]
         return [served] if served else []
 
-    def predict(self, estimator, settings, matrix):
+    def predict(
+        self, estimator: Any, settings: Settings, matrix: Matrix
+    ) -> Sequence[np.ndarray | Exception]:
         alphas = np.array([setting.get("alpha", estimator.alpha) for setting in settings])
         together = matrix.leaves_out and matrix.is_partition
         groups = [matrix.splits] if together else [[split] for split in matrix.splits]
         parts = [_held_out(estimator, settings, alphas, matrix, group) for group in groups]
         return list(np.concatenate(parts, axis=1))
 
-    def importances(self, estimator, settings, X, y):
+    def importances(
+        self, estimator: Any, settings: Settings, X: np.ndarray, y: np.ndarray
+    ) -> list[np.ndarray]:
         if X.dtype != np.float64 or estimator.solver != "auto" or y.ndim > 1:
             return super().importances(estimator, settings, X, y)
         # The equations that scikit-learn solves, their matrix computed once.
@@ -58,7 +66,9 @@ class RidgeFamily(Family):
         return found
 
 
-def _held_out(estimator, settings, alphas, matrix, splits):
+def _held_out(
+    estimator: Any, settings: Settings, alphas: np.ndarray, matrix: Matrix, splits: Splits
+) -> np.ndarray:
     """Return the predictions, (n_alphas, held-out rows, targets), of folds that share their rows.
 
     The deletion formula trains on all rows that a fold does not hold out. What it cannot
@@ -78,7 +88,7 @@ def _held_out(estimator, settings, alphas, matrix, splits):
     return found.predictions[:, np.concatenate(tests)]
 
 
-def _nothing(n_alphas, n_rows, n_targets, n_folds):
+def _nothing(n_alphas: int, n_rows: int, n_targets: int, n_folds: int) -> RidgePredictions:
     return RidgePredictions(
         np.full((n_alphas, n_rows, n_targets), np.nan),
         np.full((n_alphas, n_folds), RidgeStatus.UNDETERMINED),
