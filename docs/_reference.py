@@ -7,6 +7,7 @@ kept by hand. The pages of registered methods link to the section that `METHODS`
 import argparse
 import inspect
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -160,7 +161,17 @@ def write_pages(app: Sphinx, config: Config) -> None:
             file.write_text(text, encoding="utf-8")  # others need not be built again
 
 
+def take_literally(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]):
+    """Escape what reStructuredText would read as markup: ``coef_`` and ``|x|``, unless quoted."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = re.split(r"(`+[^`]*`+)", line)
+            parts[::2] = [re.sub(r"(?<=\w)_(?![\w`*])|\|", r"\\\g<0>", part) for part in parts[::2]]
+            lines[number] = "".join(parts)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write the pages before Sphinx looks for sources."""
     app.connect("config-inited", write_pages)
+    app.connect("autodoc-process-docstring", take_literally, priority=900)  # after numpydoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,7 @@ release = version = spectral_fast.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
+    "sphinx.ext.extlinks",
     "numpydoc",
     "myst_parser",
     "sphinx_design",
@@ -34,6 +35,7 @@ myst_heading_anchors = 4
 autodoc_typehints = "none"  # numpydoc's sections have them
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",

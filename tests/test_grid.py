@@ -33,7 +33,7 @@ from spectral_fast.model_selection.families import FAMILIES
 from spectral_fast.preprocessing import SNV, SavitzkyGolay
 
 TASKS = ("regression", "classification")
-DOCS = Path(__file__).parents[1] / "docs" / "search.md"
+DOCS = Path(__file__).parents[1] / "docs" / "grid.md"
 
 unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 each_model = pytest.mark.parametrize("name", MODELS)
