@@ -54,6 +54,7 @@ html_title = "spectral_fast"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_show_sourcelink = False
+html_sidebars = {"index": [], "getting_started": []}
 html_theme_options = {
     "navbar_align": "left",
     "show_prev_next": True,
