@@ -199,7 +199,9 @@ def prepared(
         raise ValueError(
             f"Wavelength range {least}-{most} nm excludes all wavelengths. There are {there} nm."
         )
-    return Spectra(config, np.ascontiguousarray(X[:, inside]), wavelengths[inside])
+    if least is None and most is None:
+        return Spectra(config, X, wavelengths)  # in the layout that they have
+    return Spectra(config, X[:, inside], wavelengths[inside])
 
 
 # --- sets of channels -------------------------------------------------------------------

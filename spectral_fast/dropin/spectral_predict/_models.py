@@ -28,6 +28,9 @@ __all__ = ["Candidate", "Fit", "Group", "Study", "grouped", "message"]
 #: What fitting on one thread changes of a booster's parameters.
 _OF_THREADS = ("n_jobs", "thread_count", "verbose", "allow_writing_files")
 
+#: The family of any model.
+_GENERIC = len(FAMILIES) - 1
+
 #: Up to so many channels may hold fewer components than are asked of them: those at the edges
 #: of a derivative. Beyond a singular value of this size, relative to the largest, scikit-learn's
 #: components come from rounding errors.
@@ -142,17 +145,22 @@ class _FamilyGroup(Group):
         ]
         if isinstance(self.estimator, SVR | SVC):
             # On a kernel of ours the solver would stop elsewhere, within its tolerance.
-            self.batches = [(len(FAMILIES) - 1, [k]) for k in range(len(self.settings))]
+            self.batches = [(_GENERIC, [k]) for k in range(len(self.settings))]
         else:
             self.batches = batches_of(self.estimator, self.settings)
         self.is_linear = type(self.estimator) is Ridge
 
     def held_out(self, X, splits):
-        matrix = Matrix(X, self.study.y, splits, self.study.n_classes)
+        as_is, contiguous = (
+            Matrix(each, self.study.y, splits, self.study.n_classes)
+            for each in (X, np.ascontiguousarray(X))
+        )
         model = Model(self.name, self.estimator, tuple(self.settings))
         answers: list[Any] = [None] * len(self.settings)
         for place, batch in self.batches:
             job = Job(None, 0, tuple(batch), place)
+            # Some other models end elsewhere if sums are rounded in another order.
+            matrix = as_is if place == _GENERIC else contiguous
             for position, outcome in _answer(model, job, matrix, raises=False):
                 answers[position] = outcome.error or outcome.held_out
         return answers
@@ -162,10 +170,11 @@ class _FamilyGroup(Group):
         for place, batch in self.batches:
             family = FAMILIES[place]
             settings = [self.settings[position] for position in batch]
-            X_train, y_train = np.ascontiguousarray(X[rows]), self.study.y[rows]
+            X_train, y_train = X[rows], self.study.y[rows]
             try:
                 if isinstance(family, RidgeFamily | ElasticNetFamily):
-                    importances = family.importances(self.estimator, settings, X_train, y_train)
+                    contiguous = np.ascontiguousarray(X_train)
+                    importances = family.importances(self.estimator, settings, contiguous, y_train)
                     models = [SimpleNamespace(coef_=each) for each in importances]
                 elif isinstance(family, ForestFamily) and hasattr(self.estimator, "n_estimators"):
                     models = _forests(self.estimator, settings, X_train, y_train)

@@ -159,6 +159,7 @@ def _inputs(options: Mapping[str, Any], fixed: bool):
         values = encoder.fit_transform(values)
         print("Labels: " + ", ".join(f"{each!r} is {k}" for k, each in enumerate(encoder.classes_)))
     X, labels = check_inputs(options["X"], values)
+    X = np.ascontiguousarray(X)  # as the application copies it
     if len(X) < folds:
         raise ValueError(
             f"`folds` must be at most the number of samples, {len(X)}; got {folds}. Use fewer."
@@ -364,7 +365,7 @@ class _Plan:
         """Return a row for each candidate, its fits to all samples if any, and the spectra."""
         X = data.spectra.X
         if subset.channels is not None:
-            X = np.ascontiguousarray(X[:, subset.channels])
+            X = X[:, subset.channels]
         found = [self._metrics(group, each) for each in self._held_out(data, group, subset, X)]
         fits: list[Fit | None] = []
         if group.is_reported and not all(isinstance(each, str) for each in found):
@@ -397,7 +398,7 @@ class _Plan:
         if subset.of_folds is None:
             return group.held_out(X, splits)
         folds = [
-            group.held_out(np.ascontiguousarray(data.spectra.X[:, channels]), [split])
+            group.held_out(data.spectra.X[:, channels], [split])
             for channels, split in zip(subset.of_folds, splits, strict=True)
         ]
         return [_together(parts) for parts in zip(*folds, strict=True)]
