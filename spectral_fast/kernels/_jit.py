@@ -80,7 +80,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
 
 
-def _njit(function: Callable, *, parallel: bool, fastmath: frozenset[str], cache: bool) -> Callable:
+def _njit(
+    function: Callable,
+    *,
+    parallel: bool,
+    fastmath: frozenset[str],
+    cache: bool,
+    forceinline: bool = False,
+) -> Callable:
     unknown = fastmath - _FASTMATH
     if unknown:
         raise ValueError(f"fastmath flags {sorted(unknown)} are not among {sorted(_FASTMATH)}")
@@ -89,6 +96,7 @@ def _njit(function: Callable, *, parallel: bool, fastmath: frozenset[str], cache
         "error_model": "numpy",
         "fastmath": set(fastmath) or False,
         "parallel": dict(_PRANGE_ONLY) if parallel else False,
+        "forceinline": forceinline,
     }
     try:
         return numba.njit(cache=cache, **options)(function)
@@ -257,14 +265,19 @@ def kernel(
     return decorate
 
 
-def helper(*, fastmath: Iterable[str] = ()) -> Callable[[Callable], Callable]:
+def helper(
+    *, fastmath: Iterable[str] = (), inline: bool = False
+) -> Callable[[Callable], Callable]:
     """Compile a serial function for use inside the kernels of the same file.
 
     The same file, because Numba recompiles a cached kernel when its own file
     changes and at no other time. The helper is part of the kernel's cached code
-    and needs no cache of its own.
+    and needs no cache of its own. `inline` is for those so short and so often called that
+    a call counts, where LLVM does not see it.
     """
-    return functools.partial(_njit, parallel=False, fastmath=frozenset(fastmath), cache=False)
+    return functools.partial(
+        _njit, parallel=False, fastmath=frozenset(fastmath), cache=False, forceinline=inline
+    )
 
 
 def warm_up() -> None:

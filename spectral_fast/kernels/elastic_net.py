@@ -45,7 +45,7 @@ def _dot(a, b):
     return total
 
 
-@helper(fastmath=_SUM_FLAGS)
+@helper(fastmath=_SUM_FLAGS, inline=True)
 def _dot_four(channels, j0, j1, j2, j3, b):
     """Return the inner products of four channels with `b`."""
     total0 = 0.0
@@ -60,7 +60,7 @@ def _dot_four(channels, j0, j1, j2, j3, b):
     return total0, total1, total2, total3
 
 
-@helper()
+@helper(inline=True)
 def _subtract_four(channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
     """Subtract four channels times their factors."""
     for i in range(out.size):
@@ -179,7 +179,7 @@ def _multiply_groups(channels, active, n_active, inverse, out_products):
             out_products[f + k, 3] = s3 * inverse[j3]
 
 
-@helper(fastmath=_SUM_FLAGS)
+@helper(fastmath=_SUM_FLAGS, inline=True)
 def _move(residuals, out_point):
     """Set the point to the residuals; return the distance between the two."""
     total = 0.0
