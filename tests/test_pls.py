@@ -214,8 +214,14 @@ class TestSameSurface:
     def test_signature(self):
         assert inspect.signature(PLSRegression) == inspect.signature(Original)
         for method in ("fit", "transform", "inverse_transform", "predict", "fit_transform"):
-            ours = inspect.signature(getattr(PLSRegression, method))
-            assert ours == inspect.signature(getattr(Original, method)), method
+            ours, theirs = (
+                [(name, each.kind, each.default) for name, each in parameters.items()]
+                for parameters in (
+                    inspect.signature(getattr(cls, method)).parameters
+                    for cls in (PLSRegression, Original)
+                )
+            )
+            assert ours == theirs, method
         assert PLSRegression._parameter_constraints == Original._parameter_constraints
 
     @both_targets
@@ -439,7 +445,7 @@ class TestDegenerateX:
         with (
             np.errstate(all="ignore"),
             warnings.catch_warnings(action="ignore"),
-            pytest.raises(ValueError, match="NaN"),
+            pytest.raises(ValueError, match=r"NaN|illegal value"),  # the latter with SciPy 1.13
         ):
             Original().fit(X, Y_GOOD)
         with pytest.raises(ValueError, match="X must vary over the samples"):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import sklearn
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
@@ -13,7 +12,6 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
-from sklearn.utils.fixes import parse_version
 
 from spectral_fast.boosting import BoostedClassifier, BoostedRegressor
 from spectral_fast.cross_decomposition import PLSDA, PLSRegression
@@ -83,8 +81,6 @@ def _autoscaled(estimator: Any) -> Pipeline:
 
 def _logistic(**parameters: Any) -> LogisticRegression:
     """Return a logistic regression that `l1_ratio` makes anything from ridge to lasso."""
-    if parse_version(sklearn.__version__) < parse_version("1.8"):  # it was called for by name
-        parameters["penalty"] = "elasticnet"
     return LogisticRegression(solver="saga", max_iter=1000, tol=1e-3, random_state=0, **parameters)
 
 

@@ -25,7 +25,8 @@ def fitted(values, polyorder, deriv, delta, at):
     if not np.isfinite(values).all():
         return np.nan
     points = delta * np.arange(len(values))
-    return Polynomial.fit(points, values, polyorder).deriv(deriv)(points[at])
+    domain = None if len(points) > 1 else [-1.0, 1.0]  # NumPy 2.0 divides by its width
+    return Polynomial.fit(points, values, polyorder, domain).deriv(deriv)(points[at])
 
 
 def savgol(X, window, polyorder, deriv=0, delta=1.0, mode="interp", cval=0.0):

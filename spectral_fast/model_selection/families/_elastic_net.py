@@ -6,20 +6,14 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso
-from sklearn.utils.fixes import parse_version
 
 from spectral_fast.kernels import ElasticNetFits, elastic_net_folds
 from spectral_fast.model_selection._warnings import of_candidate
 from spectral_fast.model_selection.families._base import Family, Matrix, Settings
 
 __all__ = ["ElasticNetFamily"]
-
-#: Fits of spectra often end at `max_iter`: they equal those of scikit-learn only where its
-#: iterates are the same, which is since it screens channels.
-_SAME_ITERATES = parse_version(sklearn.__version__) >= parse_version("1.8")
 
 #: What all candidates of a batch have in common.
 _SHARED = ("max_iter", "tol", "positive", "fit_intercept")
@@ -39,7 +33,7 @@ class ElasticNetFamily(Family):
 
     def handles(self, estimator: Any) -> bool:
         # Not isinstance: a subclass may fit or predict in another way.
-        return _SAME_ITERATES and type(estimator) in (Lasso, ElasticNet)
+        return type(estimator) in (Lasso, ElasticNet)
 
     def batches(self, estimator: Any, settings: Settings) -> list[list[int]]:
         shared: dict[tuple[Any, ...], list[int]] = {}
