@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sklearn.preprocessing import FunctionTransformer
@@ -86,18 +87,22 @@ class Plan:
         everywhere = tuple(range(self.n_folds))
         for number, selection in enumerate(self.selections):
             one_matrix = n_stateful == 0 and (self.whole or selection.is_full)
-            quick, slow = self._jobs(selection)
+            quick, slow = self._jobs[number]
             if quick:
                 for folds in [everywhere] if one_matrix else [(fold,) for fold in everywhere]:
                     yield ModelTask(chain, folds, number, tuple(quick), self.whole)
             for jobs, fold in itertools.product(slow, everywhere):
                 yield ModelTask(chain, (fold,), number, tuple(jobs), self.whole)
 
-    def _jobs(self, selection: Selection) -> tuple[list[Job], list[list[Job]]]:
-        """Return the jobs that one task does together, and those that take tasks of their own.
+    @cached_property
+    def _jobs(self) -> list[tuple[list[Job], list[list[Job]]]]:
+        """For each selection the jobs of one chain: those of one task, and those of their own.
 
         Where the models themselves select, jobs of one model share what they select by.
         """
+        return [self._jobs_of(selection) for selection in self.selections]
+
+    def _jobs_of(self, selection: Selection) -> tuple[list[Job], list[list[Job]]]:
         quick: list[Job] = []
         slow: dict[Any, list[Job]] = {}
         for size, (number, model) in itertools.product(selection.sizes, enumerate(self.models)):

@@ -1,6 +1,7 @@
 """Candidates with what became of them, and the tables made of them."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,14 +90,18 @@ def rank(candidates: Sequence[Candidate]) -> np.ndarray:
     variables, and then their place in the grid as text, so that the order of the grid, in
     which names and values were given, does not matter.
     """
-    keys = [
+    numbers = [
         (
             np.inf if np.isnan(each.figures.loss) else each.figures.loss,
             each.n_features or 0,
             each.n_components or 0,
-            sorted((name, str(value)) for name, value in each.params.items()),
         )
         for each in candidates
+    ]
+    n_equal = Counter(numbers)
+    keys = [
+        (key, [] if n_equal[key] == 1 else sorted((k, str(v)) for k, v in each.params.items()))
+        for key, each in zip(numbers, candidates, strict=True)
     ]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__))
 
@@ -210,11 +215,10 @@ def _names(params: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _column(params: Sequence[dict[str, Any]], name: str) -> np.ma.MaskedArray:
-    column = np.ma.masked_all(len(params), dtype=object)
+    values = np.empty(len(params), dtype=object)
     for position, each in enumerate(params):
-        if name in each:
-            column[position] = each[name]
-    return column
+        values[position] = each.get(name)
+    return np.ma.array(values, mask=[name not in each for each in params])
 
 
 def _objects(values: Sequence[Any]) -> pd.Series:

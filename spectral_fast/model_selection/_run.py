@@ -126,7 +126,7 @@ class Run:
             error = f"{NOT_EVALUATED}: {self.stopped}"
         if error is not None:
             return Outcome(None, error, seconds, n_late)
-        found = [parts[each].held_out for each in sorted(parts)]
+        found: list[Any] = [parts[each].held_out for each in sorted(parts)]
         whole = found[0] if len(found) == 1 else np.concatenate(found)
         return Outcome(whole, None, seconds, n_late)
 

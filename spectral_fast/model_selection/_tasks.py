@@ -1,7 +1,9 @@
 """What runs in a worker: selections of channels, and models on what they leave."""
 
 import contextlib
+import functools
 import itertools
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +13,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from spectral_fast._folds import Splits
 from spectral_fast.kernels import thread_limit
@@ -130,8 +132,18 @@ def one_thread() -> Iterator[None]:
 
     Sums that a BLAS or a forest splits over threads would also make results depend on `n_jobs`.
     """
-    with threadpool_limits(limits=1), thread_limit(1), joblib.parallel_config("sequential"):
+    libraries = _libraries(len(sys.modules))
+    with libraries.limit(limits=1), thread_limit(1), joblib.parallel_config("sequential"):
         yield
+
+
+@functools.lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> ThreadpoolController:
+    """Return what limits the libraries with threads; they are looked for after each import.
+
+    That takes 10 ms, as much as a batch of fits.
+    """
+    return ThreadpoolController()
 
 
 def fit_transform(step: Any, X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -246,18 +258,18 @@ def _evaluate_by_importance(
         model = shared.models[job.model]
         start = time.perf_counter()
         wanted = [each for each in job.positions if (job.model, each) not in of_candidates]
-        for each in _importances(model, wanted, job.family, selects_on[rows], shared.y[rows]):
+        for each in _rankings(model, wanted, job.family, selects_on[rows], shared.y[rows]):
             of_candidates[job.model, each.position] = each
         share = (time.perf_counter() - start) / len(job.positions)
         for position in job.positions:
-            _, importances, _, n_late = of_candidates[job.model, position]
-            if isinstance(importances, Exception):
+            _, order, _, n_late = of_candidates[job.model, position]
+            if isinstance(order, Exception):
                 if shared.raises:
-                    raise importances
-                error = _described(importances)
+                    raise order
+                error = _described(order)
                 yield (job.size, job.model, position), Outcome(None, error, share, n_late)
                 continue
-            channels = np.sort(np.argsort(-importances, kind="stable")[: job.size])
+            channels = np.sort(order[: job.size])
             matrix = _matrix(X, channels, shared, splits)
             one = job._replace(positions=(position,))
             [(_, outcome)] = _answer(model, one, matrix, shared.raises)
@@ -267,21 +279,25 @@ def _evaluate_by_importance(
             yield (job.size, job.model, position), outcome
 
 
-def _importances(
+def _rankings(
     model: Model,
     positions: Sequence[int],
     family: int,
     X: np.ndarray,
     y: np.ndarray,
 ) -> Iterator["_Tried"]:
-    """Yield the channels' importances for some of a model's settings."""
-    return _tried(
+    """Yield the channels, the most important first, for some of a model's settings."""
+    for each in _tried(
         model, positions, lambda batch: FAMILIES[family].importances(model.estimator, batch, X, y)
-    )
+    ):
+        if isinstance(each.answer, Exception):
+            yield each
+        else:
+            yield each._replace(answer=np.argsort(-each.answer, kind="stable"))
 
 
 def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: Splits) -> Matrix:
-    X = np.ascontiguousarray(X if channels is None else X[:, channels]).view()
+    X = np.ascontiguousarray(X if channels is None else X.take(channels, axis=1)).view()
     X.flags.writeable = False  # the candidates share it
     return Matrix(X, shared.y, splits, shared.n_classes)
 
@@ -324,9 +340,7 @@ def _tried(
         batch = queue.popleft()
         start = time.perf_counter()
         answers: Sequence[np.ndarray | Exception]
-        with late_fits() as late, contextlib.ExitStack() as alone:
-            if len(batch) == 1:
-                alone.enter_context(of_candidate(0))
+        with late_fits() as late, of_candidate(0) if len(batch) == 1 else contextlib.nullcontext():
             try:
                 answers = ask([model.settings[position] for position in batch])
             except Exception as error:
