@@ -5,6 +5,7 @@ kept by hand. The pages of registered methods link to the section that `METHODS`
 """
 
 import argparse
+import importlib
 import inspect
 import os
 import re
@@ -42,21 +43,24 @@ def summary(value: Any) -> str:
     return " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
 
 
-def methods(value: type, *, ours: bool) -> list[str]:
-    """Return the public methods of a class that this package defines, or that others do."""
-    names = [name for name in sorted(dir(value)) if not name.startswith("_")]
+def methods(value: type, home: str) -> list[str]:
+    """Return the public methods and properties of a class that the package `home` defines."""
     return [
         name
-        for name in names
-        if callable(getattr(value, name, None)) or isinstance(vars(value).get(name), property)
-        if _is_ours(value, name) == ours
+        for name in sorted(dir(value))
+        if not name.startswith("_") and _home(value, name) == home
     ]
 
 
-def _is_ours(value: type, name: str) -> bool:
+def _home(value: type, name: str) -> str:
+    """Return the package that a method or property of a class comes from; of others, nothing."""
     owner = next(base for base in value.__mro__ if name in vars(base))
-    is_request = name.startswith("set_") and name.endswith("_request")  # scikit-learn adds them
-    return owner.__module__.startswith("spectral_fast") and not is_request
+    member = vars(owner)[name]
+    if name.startswith("set_") and name.endswith("_request"):
+        return "sklearn"  # it adds them to each class
+    if not (callable(member) or hasattr(member, "__get__")) or hasattr(owner, "_fields"):
+        return ""
+    return owner.__module__.partition(".")[0]
 
 
 def object_page(path: str, value: Any) -> str:
@@ -68,14 +72,14 @@ def object_page(path: str, value: Any) -> str:
     lines += ["```{eval-rst}"]
     if inspect.isclass(value):
         lines += [f".. autoclass:: {path}"]
-        own = methods(value, ours=True)
+        own = methods(value, "spectral_fast")
         lines += [f"   :members: {', '.join(own)}"] * bool(own)
     else:
         lines += [f".. autofunction:: {path}"]
     lines += ["```", ""]
-    if inspect.isclass(value) and (inherited := methods(value, ours=False)):
+    if inspect.isclass(value) and (inherited := methods(value, "sklearn")):
         listed = ", ".join(f"`{method}`" for method in inherited)
-        lines += [f"Inherited: {listed}.", ""]
+        lines += [f"From scikit-learn: {listed}.", ""]
     lines += [
         "```{eval-rst}",
         f".. minigallery:: {path}",
@@ -116,6 +120,22 @@ def module_page(module: ModuleType) -> str:
     )
 
 
+def estimators_page() -> str:
+    """Return the page with the table of all registered estimators."""
+    rows = []
+    for method in METHODS:
+        package, _, name = method.estimator.rpartition(".")
+        value = getattr(importlib.import_module(package), name)
+        kernel = f"spectral_fast.kernels.{method.kernel}"
+        rows.append(
+            f"| [`{name}`]({method.estimator}.md) | {summary(value)} "
+            f"| [formula, paper](../../{method.docs}) "
+            f"| {f'[`{method.kernel}`]({kernel}.md)' if method.kernel else ''} |"
+        )
+    head = ["| estimator | what it is | method | kernel of its own |", "| --- | --- | --- | --- |"]
+    return "\n".join(["# Estimators at a glance", "", *head, *rows, ""])
+
+
 def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Yield the parsers of all commands below one."""
     for action in parser._actions:
@@ -151,7 +171,11 @@ def write_pages(app: Sphinx, config: Config) -> None:
     """Write the pages into ``reference/api``."""
     folder = Path(app.srcdir, "reference", "api")
     folder.mkdir(exist_ok=True)
-    pages = {"command_line": command_page(), **python_pages(spectral_fast)}
+    pages = {
+        "command_line": command_page(),
+        "estimators": estimators_page(),
+        **python_pages(spectral_fast),
+    }
     for old in folder.glob("*.md"):
         if old.stem not in pages:
             old.unlink()

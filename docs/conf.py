@@ -8,7 +8,7 @@ from pathlib import Path
 
 import spectral_fast
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `_reference`
+sys.path.insert(0, str(Path(__file__).parent))  # for `_reference` and `_gallery`
 
 project = "spectral_fast"
 author = "The spectral_fast developers"
@@ -42,7 +42,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_gallery",
     "backreferences_dir": "auto_gallery/backreferences",
     "doc_module": ("spectral_fast",),
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "_gallery.Order",
     "abort_on_example_error": True,
     "show_signature": False,
     "min_reported_time": 1,
