@@ -5,8 +5,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_array, check_consistent_length
 
-__all__ = ["check_finite", "check_finite_targets", "check_spectra", "listed", "needs_no_conversion"]
+__all__ = [
+    "check_finite",
+    "check_finite_targets",
+    "check_not_negative",
+    "check_sample_weight",
+    "check_spectra",
+    "listed",
+    "needs_no_conversion",
+]
 
 _N_LISTED = 5
 
@@ -114,6 +123,36 @@ def _check_targets(y: np.ndarray) -> None:
         raise ValueError(
             f"y is constant{where}: all {len(y)} samples have the value "
             f"{y[0, constant[0]]:g}. A calibration needs samples that differ."
+        )
+
+
+def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Return the weights of the samples of `X` as float64, or None where there are none."""
+    if sample_weight is None:
+        return None
+    weights = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if weights.ndim != 1:
+        raise ValueError(
+            f"`sample_weight` must have one dimension; got shape {weights.shape}. "
+            "Pass one number for each sample."
+        )
+    check_consistent_length(X, weights)
+    check_not_negative(weights, "sample_weight")
+    if np.count_nonzero(weights) < 2:
+        raise ValueError(
+            "`sample_weight` must be above zero for at least two samples; it is for "
+            f"{np.count_nonzero(weights)}. Give more samples weight."
+        )
+    return weights
+
+
+def check_not_negative(weights: np.ndarray, name: str) -> None:
+    """Raise an error where one of the `weights`, the values of the parameter `name`, is."""
+    if (weights < 0).any():
+        raise ValueError(
+            f"`{name}` must not be negative; got {weights.min():g}. Use 0 to leave a sample out."
         )
 
 

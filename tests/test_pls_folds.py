@@ -446,6 +446,7 @@ class TestBadInput:
     def test_weights(self):
         self.fails("negative; got -1", sample_weight=-np.ones(12))
         self.fails("two samples", sample_weight=np.zeros(12))
+        self.fails(r"one dimension; got shape \(12, 1\)", sample_weight=np.ones((12, 1)))
         self.fails("inconsistent", sample_weight=np.ones(11))
         resample = {"function": pls_resample_coef}
         self.fails("each of the 12 samples", masks_or_weights=np.ones((2, 11)), **resample)

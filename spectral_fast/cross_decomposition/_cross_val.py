@@ -13,7 +13,13 @@ from sklearn.utils import check_array, check_consistent_length
 
 from spectral_fast import kernels
 from spectral_fast._folds import Splits, check_partition, split
-from spectral_fast._validation import check_finite, check_finite_targets, needs_no_conversion
+from spectral_fast._validation import (
+    check_finite,
+    check_finite_targets,
+    check_not_negative,
+    check_sample_weight,
+    needs_no_conversion,
+)
 
 __all__ = [
     "central_spectrum",
@@ -196,7 +202,7 @@ def pls_resample_coef(
             f"`masks_or_weights` must have a column for each of the {len(X)} samples; got "
             f"{weights.shape[1]}. Pass an array of shape (n_resamples, n_samples)."
         )
-    _check_weights(weights, "masks_or_weights")
+    check_not_negative(weights, "masks_or_weights")
     with _threads(n_jobs):
         coef, n_found = fit_resamples(X, Y, weights, n_components, scale=scale, workspace=workspace)
     _warn_of_exhaustion(n_found, n_components)
@@ -232,20 +238,7 @@ def _validate(
             f"`n_components` must be at most min(n_samples, n_features)={min(X.shape)}; got "
             f"{n_components}. Use {min(X.shape)} or fewer."
         )
-    if sample_weight is not None:
-        sample_weight = check_array(
-            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-        )
-        check_consistent_length(X, sample_weight)
-        _check_weights(sample_weight, "sample_weight")
-    return X, y.reshape(len(y), -1), y.ndim == 1, sample_weight
-
-
-def _check_weights(weights: np.ndarray, name: str) -> None:
-    if (weights < 0).any():
-        raise ValueError(
-            f"`{name}` must not be negative; got {weights.min():g}. Use 0 to leave a sample out."
-        )
+    return X, y.reshape(len(y), -1), y.ndim == 1, check_sample_weight(sample_weight, X)
 
 
 @contextmanager

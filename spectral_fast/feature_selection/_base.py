@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spectral_fast._folds import check_partition, split
+from spectral_fast._folds import Splits, check_partition, split
 from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite, check_finite_targets
 from spectral_fast.feature_selection._scores import geometric_sizes, path_rmsecv
 
-__all__ = ["ChannelSelector", "channel_axis", "channel_names", "check_sample_weight", "is_count"]
+__all__ = ["ChannelSelector", "channel_axis", "channel_names", "is_count"]
 
 #: As in "-900.5 nm" or "nm900".
 _NUMBER = re.compile(r"(^[-+])?\d+(\.\d+)?")
@@ -140,6 +139,19 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
                 f"{count}. Use {self.n_features_in_} or fewer, or pass wider spectra."
             )
 
+    def _splits(
+        self, X: np.ndarray, Y: np.ndarray, groups: Any, *, cv: Any = None, random_state: Any = None
+    ) -> Splits:
+        """Return the folds, which must hold out every sample exactly once.
+
+        `cv` and `random_state` are the parameters of these names where they are None.
+        """
+        cv = self.cv if cv is None else cv
+        random_state = self.random_state if random_state is None else random_state
+        splits = split(cv, X, Y, groups, random_state)
+        check_partition(splits, len(X))
+        return splits
+
     def _best_size(
         self,
         X: np.ndarray,
@@ -153,8 +165,7 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
         Sets `sizes_` and `rmsecv_`. The subclass has the parameters `n_components`, `cv` and
         `random_state`.
         """
-        splits = split(self.cv, X, Y, groups, self.random_state)
-        check_partition(splits, len(X))
+        splits = self._splits(X, Y, groups)
         self.sizes_ = geometric_sizes(1, X.shape[1])
         self.rmsecv_ = path_rmsecv(
             X, Y, splits, order, self.sizes_, self.n_components, sample_weight
@@ -214,29 +225,3 @@ def channel_axis(names: list[str] | None, n_features: int) -> tuple[np.ndarray, 
     units = {_NUMBER.sub("", number.string, count=1).strip(" _") for number in numbers}
     unit = units.pop() if len(units) == 1 else ""
     return axis, f"Channel ({unit})" if unit else "Channel"
-
-
-def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
-    """Return the weights of the samples of `X` as float64, or None where there are none."""
-    if sample_weight is None:
-        return None
-    weights = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
-    if weights.ndim != 1:
-        raise ValueError(
-            f"`sample_weight` must have one dimension; got shape {weights.shape}. "
-            "Pass one number for each sample."
-        )
-    check_consistent_length(X, weights)
-    if (weights < 0).any():
-        raise ValueError(
-            f"`sample_weight` must not be negative; got {weights.min():g}. "
-            "Use 0 to leave a sample out."
-        )
-    if np.count_nonzero(weights) < 2:
-        raise ValueError(
-            "`sample_weight` must be above zero for at least two samples; it is for "
-            f"{np.count_nonzero(weights)}. Give more samples weight."
-        )
-    return weights

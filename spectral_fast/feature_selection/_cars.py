@@ -9,8 +9,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
 from spectral_fast import kernels
-from spectral_fast._folds import check_partition, split
-from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
+from spectral_fast._validation import check_sample_weight
+from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._scores import path_grams
 from spectral_fast.feature_selection._subsets import (
     CrossValidatedPLS,
@@ -159,8 +159,7 @@ class CARS(ChannelSelector):
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
         random_state = check_random_state(self.random_state)
-        splits = split(self.cv, X, Y, groups, random_state)
-        check_partition(splits, len(X))
+        splits = self._splits(X, Y, groups, random_state=random_state)
         pls = CrossValidatedPLS(X, Y, splits, self.max_components, sample_weight)
         with kernels.one_blas_thread():
             survived = self._compete(X, Y, sample_weight, random_state)

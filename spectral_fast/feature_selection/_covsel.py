@@ -10,8 +10,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast import kernels
-from spectral_fast._folds import check_partition, split
-from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight, is_count
+from spectral_fast._validation import check_sample_weight
+from spectral_fast.feature_selection._base import ChannelSelector, is_count
 from spectral_fast.feature_selection._scores import most_components, path_rmsecv, target_scales
 
 __all__ = ["CovSel"]
@@ -203,8 +203,7 @@ class CovSel(ChannelSelector):
         self, X: np.ndarray, Y: np.ndarray, groups: Any, sample_weight: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, int]:
         """Return the order, the squared covariances, and the best number of channels."""
-        splits = split(self.cv, X, Y, groups, self.random_state)
-        check_partition(splits, len(X))
+        splits = self._splits(X, Y, groups)
         most = min(X.shape[1], most_components(splits, sample_weight), _MOST)
         order, strengths = _chain(X, Y, sample_weight, most)
         self.sizes_ = np.arange(1, len(order) + 1)

@@ -11,9 +11,10 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from spectral_fast import kernels
+from spectral_fast._validation import check_sample_weight
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.cross_decomposition._cross_val import fit_resamples
-from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
+from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._scores import target_scales
 
 __all__ = ["VIP", "CoefficientMagnitude", "SelectivityRatio"]

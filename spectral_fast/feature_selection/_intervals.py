@@ -12,9 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast import kernels
-from spectral_fast._folds import check_partition, split
 from spectral_fast._plotting import new_axes
-from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
+from spectral_fast._validation import check_sample_weight
+from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._subsets import (
     CrossValidatedPLS,
     Score,
@@ -196,8 +196,7 @@ class IntervalPLS(ChannelSelector):
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
         edges = self._edges()
-        splits = split(10 if self.cv is None else self.cv, X, Y, groups, self.random_state)
-        check_partition(splits, len(X))
+        splits = self._splits(X, Y, groups, cv=10 if self.cv is None else self.cv)
         pls = CrossValidatedPLS(X, Y, splits, self.max_components, sample_weight)
         with kernels.one_blas_thread():
             sets = _Sets(pls, edges)

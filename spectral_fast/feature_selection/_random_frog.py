@@ -9,8 +9,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
 from spectral_fast import kernels
-from spectral_fast._folds import check_partition, split
-from spectral_fast.feature_selection._base import ChannelSelector, check_sample_weight
+from spectral_fast._validation import check_sample_weight
+from spectral_fast.feature_selection._base import ChannelSelector
 from spectral_fast.feature_selection._subsets import (
     CrossValidatedPLS,
     coefficient_sizes,
@@ -179,8 +179,7 @@ class RandomFrog(ChannelSelector):
         self._check_count("n_initial", n_initial)
         self._check_count("n_features_to_select", self.n_features_to_select)
         random_state = check_random_state(self.random_state)
-        splits = split(self.cv, X, Y, groups, random_state)
-        check_partition(splits, len(X))
+        splits = self._splits(X, Y, groups, random_state=random_state)
         pls = CrossValidatedPLS(X, Y, splits, self.max_components, sample_weight)
         with kernels.one_blas_thread():
             visits = self._walk(pls, n_initial, random_state)

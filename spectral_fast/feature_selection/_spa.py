@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast import kernels
-from spectral_fast._folds import Splits, check_partition, split
+from spectral_fast._folds import Splits
 from spectral_fast.feature_selection._base import ChannelSelector, is_count
 from spectral_fast.feature_selection._scores import pooled_rmse, target_scales
 from spectral_fast.feature_selection._subsets import CrossValidatedPLS
@@ -210,8 +210,7 @@ class SPA(ChannelSelector):
             sets at least: the numbers beyond are left out.
         """
         X, Y = self._validate(X, y)
-        splits = split(self.cv, X, Y, groups, self.random_state)
-        check_partition(splits, len(X))
+        splits = self._splits(X, Y, groups)
         least, most = self._range(splits)
         starts = check_starts(self.starts, X.shape[1])
 
