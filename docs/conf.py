@@ -23,7 +23,13 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "_reference",
 ]
-exclude_patterns = ["_build", "gallery", "**.ipynb", "sg_execution_times.rst"]
+exclude_patterns = [
+    "_build",
+    "gallery",
+    "**.ipynb",
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
+]
 nitpicky = False
 highlight_language = "none"
 
@@ -33,6 +39,7 @@ myst_heading_anchors = 4
 
 # Docstrings
 autodoc_typehints = "none"  # numpydoc's sections have them
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}

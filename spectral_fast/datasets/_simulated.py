@@ -31,19 +31,17 @@ def make_spectra(
     baseline: float = 0.1,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Simulate absorbance spectra of mixtures.
+    """Simulate absorbance spectra of mixtures.
 
-    Sample :math:`i` obeys the Beer-Lambert law and is then disturbed as a
-    spectrometer disturbs it:
+    Sample i obeys the Beer-Lambert law and is then disturbed as a spectrometer disturbs
+    it:
 
-    .. math::
-        x_i = e^{s z_i} \, c_i S + b \, (u_i + v_i t) + \sigma e_i
+        xᵢ = exp(s zᵢ) cᵢ S + b (uᵢ + vᵢ t) + σ eᵢ
 
-    with concentrations :math:`c_i`, pure spectra :math:`S`, `scatter`
-    :math:`s`, `baseline` :math:`b`, `noise` :math:`\sigma`, and :math:`t`
-    running from -1 to 1 over the channels; :math:`z, u, v` and every element of
-    :math:`e` are standard normal. A pure spectrum is a sum of five absorption
-    bands, each Gaussian or Lorentzian, of random position, width and height.
+    with concentrations cᵢ, pure spectra S, `scatter` s, `baseline` b, `noise` σ, and t
+    running from -1 to 1 over the channels; z, u, v and every element of e are standard
+    normal. A pure spectrum is a sum of five absorption bands, each Gaussian or
+    Lorentzian, of random position, width and height.
 
     The random numbers drawn do not depend on `noise`, `scatter` and `baseline`:
     one seed gives the same mixtures under any disturbance.
