@@ -66,8 +66,8 @@ right.minorticks_off()
 right.legend()
 
 # %%
-# The report has these figures and more: residuals, latent variables, channels, the regression
-# vector, and a script that fits the winner again.
+# The report tells it all in one HTML file: predictions and residuals, what the figures mean, the
+# ranking, the spectra, and how it was computed.
 
 with tempfile.TemporaryDirectory() as folder:
     report = Path(folder, "report.html")
