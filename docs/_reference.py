@@ -185,7 +185,9 @@ def write_pages(app: Sphinx, config: Config) -> None:
             file.write_text(text, encoding="utf-8")  # others need not be built again
 
 
-def take_literally(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]):
+def take_literally(
+    app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]
+) -> None:
     """Escape what reStructuredText would read as markup: ``coef_`` and ``|x|``, unless quoted."""
     for number, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
