@@ -69,7 +69,7 @@ class _ImportanceSelector(ChannelSelector):
         """Return the threshold in the unit of the importances."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: np.ndarray, y: np.ndarray, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Rank the channels and select the best ones.
 
         Parameters
@@ -99,7 +99,7 @@ class _ImportanceSelector(ChannelSelector):
         """
         return self._fit(X, y, groups)
 
-    def _fit(self, X: np.ndarray, y: np.ndarray, groups: Any, sample_weight: Any = None) -> Self:
+    def _fit(self, X: Any, y: Any, groups: Any, sample_weight: Any = None) -> Self:
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
         wanted = self.n_features_to_select
