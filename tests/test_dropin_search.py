@@ -6,13 +6,25 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score, root_mean_squared_error
+from sklearn.model_selection import KFold
+from sklearn.svm import SVR
 
-from spectral_fast import dropin
+from spectral_fast import cross_decomposition, dropin
 from spectral_fast.datasets import load_gasoline
+from spectral_fast.dropin.spectral_predict import _textbook
 from tests import standin
 
 EVERY_METHOD = ["importance", "spa", "uve", "uve_spa", "ipls"]
-SMALL = {"max_n_components": 3, "variable_counts": [4, 9], "preprocessing_methods": {"raw": True}}
+SMALL = {
+    "max_n_components": 3,
+    "variable_counts": [4, 9],
+    "preprocessing_methods": {"raw": True},
+    "rf_n_trees_list": [3],
+    "n_top_regions": 2,
+}
+NO_REGIONS = {"enable_region_subsets": False}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -138,7 +150,7 @@ def test_selections_equal_the_definition():
     ],
 )
 def test_models_equal_the_definition(options):
-    assert_equal(*spectra(step=16), rtol=1e-5, **SMALL | {"n_top_regions": 2} | options)
+    assert_equal(*spectra(step=16), rtol=1e-5, **SMALL | options)
 
 
 @pytest.mark.parametrize(
@@ -193,8 +205,7 @@ def test_weights_equal_the_definition(method):
     assert "Ridge" in set(table.loc[~failed, "Model"])
 
 
-@pytest.mark.parametrize("imbalance", [None, "class_weight"])
-@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize(("imbalance", "text"), [(None, True), ("class_weight", False)])
 def test_classes_equal_the_definition(imbalance, text):
     X, y = spectra("classification", step=16)
     if text:
@@ -203,9 +214,8 @@ def test_classes_equal_the_definition(imbalance, text):
         X,
         y,
         "classification",
-        **SMALL,
+        **SMALL | {"variable_counts": [4]},
         enabled_models=["PLS-DA", "RandomForest"],
-        rf_n_trees_list=[5],
         imbalance_method=imbalance,
         variable_selection_methods=["importance", "ipls"],
         enable_region_subsets=text,
@@ -215,18 +225,20 @@ def test_classes_equal_the_definition(imbalance, text):
 
 def test_two_classes_with_numbers_of_their_own_equal_the_definition():
     X, y = spectra("classification", step=16)
-    assert_equal(X, y.map({0: 7, 1: 7, 2: 3}), "classification", **SMALL, folds=3, rtol=1e-5)
+    y = y.map({0: 7, 1: 7, 2: 3})
+    assert_equal(X, y, "classification", **SMALL, **NO_REGIONS, folds=3, rtol=1e-5)
 
 
 def test_three_uneven_classes_equal_the_definition():
     X, y = spectra("classification", step=16)
-    assert_equal(X, y.map({0: 1, 1: 2, 2: 10}), "classification", **SMALL, folds=3, rtol=1e-5)
+    y = y.map({0: 1, 1: 2, 2: 10})
+    assert_equal(X, y, "classification", **SMALL, **NO_REGIONS, folds=3, rtol=1e-5)
 
 
 def test_regions_with_fewer_channels_than_components_are_recorded():
     table = assert_equal(
         *spectra(step=16),
-        **SMALL | {"max_n_components": 6},
+        **SMALL | {"max_n_components": 6, "n_top_regions": 5},
         models_to_test=["PLS"],
         tier="quick",
         enable_variable_subsets=False,
@@ -290,6 +302,110 @@ def test_the_textbook_selects_inside_the_folds():
     assert best["fix"] < 0.1 < best["keep"]
 
 
+SELECTIONS = {
+    "importance": lambda X, y: np.abs(Ridge(0.1).fit(X, y).coef_),
+    "spa": lambda X, y: _textbook.spa_selection(X, y, 4, cv_folds=4),
+    "uve": lambda X, y: _textbook.uve_selection(X, y, cv_folds=4),
+    "uve_spa": lambda X, y: _textbook.uve_spa_selection(X, y, 4, uve_cv_folds=4, spa_cv_folds=4),
+    "ipls": lambda X, y: _textbook.ipls_selection(X, y, cv_folds=4),
+}
+
+
+def r2_in_folds(X, y, channels_of):
+    """Return the mean R² of Ridge(0.1) over four folds, the channels chosen in each."""
+    scores = []
+    for train, test in KFold(4, shuffle=True, random_state=42).split(X):
+        channels = channels_of(X[train], y[train])
+        model = Ridge(0.1).fit(X[train][:, channels], y[train])
+        scores.append(r2_score(y[test], model.predict(X[test][:, channels])))
+    return np.mean(scores)
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_the_textbook_selects_as_a_loop_over_the_folds_does(method):
+    def channels_of(X, y):
+        return np.argsort(SELECTIONS[method](X, y), kind="stable")[-4:][::-1]
+
+    X, y = spectra(step=16)
+    np.random.seed(5)  # noqa: NPY002 - the noise of UVE
+    table, _, _ = search(
+        *(X, y, "regression", "fix"),
+        **SMALL | {"variable_counts": [4], "folds": 4, "ridge_alphas_list": [0.1]} | NO_REGIONS,
+        enabled_models=["Ridge"],
+        variable_selection_methods=[method],
+    )
+    np.random.seed(5)  # noqa: NPY002
+    selected = channels_of(X.to_numpy(), y.to_numpy())
+    row = table.set_index("SubsetTag").loc[f"top4_{method}"]
+    assert row["all_vars"] == ",".join(X.columns[selected])
+    expected = r2_in_folds(X.to_numpy(), y.to_numpy(), channels_of)
+    assert row["R2"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_textbook_finds_regions_as_a_loop_over_the_folds_does():
+    X, y = spectra(step=4)
+    wavelengths = X.columns.to_numpy(float)
+    find = standin.load("regions").create_region_subsets
+    table, _, _ = search(
+        *(X, y, "regression", "fix"),
+        **SMALL | {"folds": 4, "ridge_alphas_list": [0.1]},
+        enabled_models=["Ridge"],
+        enable_variable_subsets=False,
+    )
+    rows = table.sort_index().iloc[1:]
+    for k, region in enumerate(find(X.to_numpy(), y.to_numpy(), wavelengths, 2)):
+        assert rows["SubsetTag"].iloc[k] == region["tag"]
+        expected = r2_in_folds(
+            *(X.to_numpy(), y.to_numpy()),
+            lambda X, y, k=k: find(X, y, wavelengths, 2)[k]["indices"],
+        )
+        assert rows["R2"].iloc[k] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_components_of_the_textbook_end_at_the_rank():
+    X, y = spectra(step=16)
+    scores = X.to_numpy()[:, [3, 17]]
+    X[:] = scores @ np.random.default_rng(0).normal(size=(2, X.shape[1]))
+    table, _, _ = search(
+        *(X, y, "regression", "fix"),
+        **SMALL | NO_REGIONS,
+        enabled_models=["PLS"],
+        enable_variable_subsets=False,
+    )
+    two, three = table.sort_index()["R2"]
+    assert three == pytest.approx(two, rel=1e-9)
+
+
+def test_the_textbook_does_not_score_rows_with_enormous_errors():
+    X, y = spectra(step=16)
+    X.iloc[5] *= 1e6
+    options = SMALL | NO_REGIONS | {"enabled_models": ["Ridge", "RandomForest"]}
+    options["enable_variable_subsets"] = False
+    fixed, _, _ = search(X, y, "regression", "fix", **options)
+    kept, _, _ = search(X, y, "regression", "keep", **options)
+    far = fixed["RMSE"].astype(float) > 10.0 * y.std()
+    assert set(fixed.loc[far, "Model"]) == {"Ridge"}
+    assert set(fixed.loc[~far, "Model"]) == {"RandomForest"}
+    assert fixed.loc[far, "CompositeScore"].isna().all()
+    assert set(fixed.loc[far, "Rank"]) == {len(fixed) - far.sum() + 1}
+    assert kept["CompositeScore"].notna().all()
+
+
+def test_the_textbook_names_the_lists_that_are_ignored(monkeypatch):
+    models = standin.load("models")
+    monkeypatch.setattr(
+        models, "get_model_grids", lambda *given, **named: {"SVR": [(SVR(), {"kernel": "rbf"})]}
+    )
+    X, y = spectra(step=16)
+    options = SMALL | {"svr_C_list": [5.0], "svr_kernels": ["rbf"]} | NO_REGIONS
+    with dropin.patched(standin.NAME, quirks="fix"):
+        run = standin.load("search").run_search
+        with pytest.warns(UserWarning, match="does not have the values of svr_C_list: they"):
+            run(X, y, "regression", **options)
+    with dropin.patched(standin.NAME):
+        standin.load("search").run_search(X, y, "regression", **options)  # in silence
+
+
 def test_the_textbook_says_what_it_changes():
     X, y = spectra("classification", step=16)
     options = SMALL | {"enable_region_subsets": False}
@@ -300,9 +416,28 @@ def test_the_textbook_says_what_it_changes():
     assert "Error" not in table
     assert "channels are selected inside the folds" in table.attrs["quirks_fixed"]
     assert "quirks_fixed" not in search(X, y, "classification", "keep", **options)[0].attrs
-    first = table[table["Model"] == "PLS-DA"].iloc[0]
+    first = table[table["Model"] == "PLS-DA"].sort_index().iloc[0]
     assert "scale" in first["Params"]
-    assert first["top_vars"] != "N/A"
+    model = cross_decomposition.PLSRegression(2, scale=False).fit(X.to_numpy(), y.to_numpy())
+    order = np.argsort(model.vip(), kind="stable")[::-1]
+    assert first["top_vars"] == ",".join(X.columns[order[:30]])
+
+
+def weighted_pls(X, y, weights, n_components, X_new):
+    """Return predictions of NIPALS on centred, weighted samples."""
+    means, mean = np.average(X, axis=0, weights=weights), np.average(y, weights=weights)
+    E, f = (np.sqrt(weights) * (each - m).T for each, m in ((X, means), (y, mean)))
+    E = E.T
+    W, P, q = [], [], []
+    for _ in range(n_components):
+        w = E.T @ f
+        W.append(w / np.linalg.norm(w))
+        t = E @ W[-1]
+        P.append(E.T @ t / (t @ t))
+        q.append(f @ t / (t @ t))
+        E, f = E - np.outer(t, P[-1]), f - t * q[-1]
+    coef = np.transpose(W) @ np.linalg.solve(np.array(P) @ np.transpose(W), q)
+    return mean + (X_new - means) @ coef
 
 
 def test_the_textbook_weights_samples_and_names_what_is_left_out():
@@ -313,5 +448,13 @@ def test_the_textbook_weights_samples_and_names_what_is_left_out():
         with pytest.warns(UserWarning, match="`models_to_test` has Lasso, which the grid of this"):
             table, _ = run(X, y, "regression", tier="quick", **options)
     assert "Error" not in table
-    plain, _, _ = search(X, y, "regression", "fix", **options | {"imbalance_method": None})
-    assert not np.allclose(table["R2"].sort_index()[:2], plain["R2"].sort_index()[:2], rtol=1e-6)
+    expected = []
+    weighter = standin.load("imbalance").RegressionSampleWeighter("rare_boost")
+    data, values = X.to_numpy(), y.to_numpy()
+    for train, test in KFold(5, shuffle=True, random_state=42).split(data):
+        weights = weighter.fit(data[train], values[train]).sample_weight_
+        predicted = weighted_pls(data[train], values[train], weights, 2, data[test])
+        expected.append(root_mean_squared_error(values[test], predicted))
+    first = table.sort_index().iloc[0]
+    assert (first["Model"], first["LVs"], first["SubsetTag"]) == ("PLS", 2, "full")
+    assert first["RMSE"] == pytest.approx(np.mean(expected), rel=1e-7)

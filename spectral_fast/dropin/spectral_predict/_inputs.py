@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from spectral_fast._validation import check_finite, listed
+from spectral_fast._validation import check_finite, check_finite_targets
 
 __all__ = ["check_inputs"]
 
@@ -41,10 +41,5 @@ def check_inputs(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"`y` must have a value for each of the {len(X)} samples of X; got {len(y)}."
         )
-    bad = np.flatnonzero(~np.isfinite(y))
-    if bad.size:
-        raise ValueError(
-            f"y has NaN or infinite values in {listed(bad, 'row')} (counted from 0). "
-            "Remove these rows, or measure them."
-        )
+    check_finite_targets(y)
     return X, y

@@ -59,20 +59,7 @@ def ipls_selection(X, y, n_intervals=20, n_components=None, cv_folds=5):
     return _kept.interval_importances(X, y, n_intervals, n_components, cv_folds, beyond_rank=False)
 
 
-def uve_spa_selection(
-    X,
-    y,
-    n_features,
-    cutoff_multiplier=1.0,
-    uve_n_components=None,
-    uve_cv_folds=5,
-    spa_n_random_starts=10,
-    spa_cv_folds=5,
-):
-    """Return the importances of `spa_selection` among the survivors of UVE, else 0."""
-    _, threshold, kept = get_uve_threshold(X, y, cutoff_multiplier, uve_n_components, uve_cv_folds)
-    print(f"UVE: {kept.sum()} of {len(kept)} channels kept, threshold {threshold:.4f}")
-    return _kept.among(kept, spa_selection, X, y, n_features, spa_n_random_starts, spa_cv_folds)
+uve_spa_selection = _kept.uve_spa(get_uve_threshold, spa_selection)
 
 
 def compute_vip(pls_model, X, y):

@@ -4,6 +4,7 @@ Each returns importances, one a channel, higher for better channels.
 """
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from spectral_fast.dropin.spectral_predict._inputs import check_inputs
 
 __all__ = [
     "above_noise",
-    "among",
     "by_order",
     "get_uve_threshold",
     "interval_importances",
@@ -25,6 +25,7 @@ __all__ = [
     "uve_components",
     "uve_reliability",
     "uve_selection",
+    "uve_spa",
     "uve_spa_selection",
 ]
 
@@ -66,20 +67,33 @@ def ipls_selection(X, y, n_intervals=20, n_components=None, cv_folds=5):
     return interval_importances(X, y, n_intervals, n_components, cv_folds, beyond_rank=True)
 
 
-def uve_spa_selection(
-    X,
-    y,
-    n_features,
-    cutoff_multiplier=1.0,
-    uve_n_components=None,
-    uve_cv_folds=5,
-    spa_n_random_starts=10,
-    spa_cv_folds=5,
-):
-    """Return the importances of `spa_selection` among the survivors of UVE, else 0."""
-    _, threshold, kept = get_uve_threshold(X, y, cutoff_multiplier, uve_n_components, uve_cv_folds)
-    print(f"UVE: {kept.sum()} of {len(kept)} channels kept, threshold {threshold:.4f}")
-    return among(kept, spa_selection, X, y, n_features, spa_n_random_starts, spa_cv_folds)
+def uve_spa(threshold_of: Callable, select: Callable) -> Callable:
+    """Return the selection by one function among the survivors of another."""
+
+    def uve_spa_selection(
+        X,
+        y,
+        n_features,
+        cutoff_multiplier=1.0,
+        uve_n_components=None,
+        uve_cv_folds=5,
+        spa_n_random_starts=10,
+        spa_cv_folds=5,
+    ):
+        """Return the importances of `spa_selection` among the survivors of UVE, else 0."""
+        _, threshold, kept = threshold_of(X, y, cutoff_multiplier, uve_n_components, uve_cv_folds)
+        n_kept = int(kept.sum())
+        print(f"UVE: {n_kept} of {len(kept)} channels kept, threshold {threshold:.4f}")
+        importances = np.zeros(len(kept))
+        importances[kept] = select(
+            np.asarray(X)[:, kept], y, min(n_features, n_kept), spa_n_random_starts, spa_cv_folds
+        )
+        return importances
+
+    return uve_spa_selection
+
+
+uve_spa_selection = uve_spa(get_uve_threshold, spa_selection)
 
 
 def uve_reliability(
@@ -212,14 +226,6 @@ def by_order(channels: np.ndarray, n_channels: int) -> np.ndarray:
     """Return the number of chosen channels for the first one, … 1 for the last, and else 0."""
     importances = np.zeros(n_channels)
     importances[channels] = np.arange(len(channels), 0, -1)
-    return importances
-
-
-def among(kept: np.ndarray, select, X, y, n_features, *arguments) -> np.ndarray:
-    """Return the importances of a selection among the channels that are kept, and else 0."""
-    importances = np.zeros(len(kept))
-    n_features = min(n_features, int(kept.sum()))
-    importances[kept] = select(np.asarray(X)[:, kept], y, n_features, *arguments)
     return importances
 
 
