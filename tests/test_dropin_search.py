@@ -280,6 +280,16 @@ def test_data_that_cannot_be_searched_are_named():
         search(X, labels, "classification", "keep")
 
 
+def test_an_unknown_method_is_named_and_left_out(capsys):
+    options = SMALL | NO_REGIONS | {"enabled_models": ["Ridge"]}
+    methods = ["boruta", "ipls"]
+    table, _, _ = search(
+        *spectra(step=16), "regression", "keep", **options, variable_selection_methods=methods
+    )
+    assert set(table["SubsetTag"]) == {"full", "top4_ipls", "top9_ipls"}
+    assert "left out: boruta. There are importance, spa, uve," in capsys.readouterr().out
+
+
 def test_an_error_in_the_callback_ends_the_search():
     def stop(event):
         if event["current"] == 2:
