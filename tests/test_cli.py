@@ -241,6 +241,10 @@ def test_demo(monkeypatch, tmp_path, capsys):
     assert main(["demo"]) == 0
     assert files(tmp_path / "spectral_fast_demo") == sorted(OUTPUTS)
     assert "report.html" in capsys.readouterr().out
+    for share in (0.0, 0.5):
+        interrupt(monkeypatch, share)
+        assert main(["demo"]) == 130
+        assert "--journal" not in capsys.readouterr().err  # which the command lacks
 
 
 def test_info(capsys):
@@ -651,6 +655,8 @@ def test_a_cluster_without_the_library(monkeypatch, table_file, tmp_path, capsys
         ("--models", "pls", "--selectors", "vip", "--n-features", "5"),
         ("--models", "svr", "--preprocessing", "msc"),
         ("--models", "gpr"),
+        ("--models", "ridge", "--scoring", "mae"),
+        ("--classify", "--models", "pls", "--preprocessing", "snv", "--scoring", "log_loss"),
         ("--classify", "--models", "pls", "--preprocessing", "snv"),
     ],
     ids=lambda options: " ".join(options),
@@ -671,12 +677,13 @@ def test_the_script_rebuilds_the_winner(monkeypatch, tmp_path, capsys, options):
     model = spectral_fast.persistence.load_model(out / "model.spectral").pipeline
     best = pd.read_csv(out / "results.csv").iloc[0]
     printed = float(capsys.readouterr().out.split()[-1])
+    default = "accuracy" if "--classify" in options else "rmsecv"
+    ranked_by = options[-1] if "--scoring" in options else default
+    assert printed == pytest.approx(best[ranked_by], rel=1e-9)
     if "--classify" in options:
         assert predictions.tolist() == model.predict(MIXTURES.data).tolist()
-        assert printed == pytest.approx(best["accuracy"])
     else:
         np.testing.assert_allclose(predictions, model.predict(MIXTURES.data), rtol=1e-9)
-        assert printed == pytest.approx(best["rmsecv"], rel=1e-9)
 
 
 # --- classes, selections, domains ------------------------------------------------------
@@ -689,9 +696,9 @@ def test_classes(table_file, tmp_path, capsys):
     options = ("--classify", "--models", "pls", "--preprocessing", "raw", "snv")
     assert main(search(table_file, out, *options, "--scoring", "log_loss")) == 0
     ranked, _, *lines = capsys.readouterr().out.splitlines()
-    assert ranked.startswith("Ranked by log_loss; the best has ")
+    assert ranked == "Ranked by log loss."
     assert pd.read_csv(out / "results.csv")["log_loss"].is_monotonic_increasing
-    assert lines[0].split() == ["preprocessing", "model", "accuracy", "balanced"]
+    assert lines[0].split() == ["preprocessing", "model", "log", "loss", "accuracy"]
     assert files(out) == ["model.spectral", "rebuild.py", "report.html", "results.csv"]
     model = str(out / "model.spectral")
     assert main(["predict", model, str(table_file), "--id", "sample"]) == 0
@@ -707,7 +714,8 @@ def test_scoring_ranks(table_file, tmp_path, capsys, no_report):
     assert results["mae"].is_monotonic_increasing
     assert not results["rmsecv"].is_monotonic_increasing
     printed = capsys.readouterr().out
-    assert printed.startswith(f"Ranked by mae; the best has {results['mae'].min():.4g}.\n")
+    assert printed.startswith("Ranked by MAE.\n")
+    assert f" {results['mae'].min():.3f}" in printed
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
-from sklearn.linear_model import PoissonRegressor, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVR
+from sklearn.svm import SVC, SVR
 
 from spectral_fast.datasets import make_spectra
 from spectral_fast.model_selection import SpectralSearchCV
@@ -110,13 +110,13 @@ def outcome(search, best, unit="%"):
 
 
 def test_headline():
-    assert _regression.headline(outcome(None, BEST)) == (
+    assert _regression.headline(outcome(SpectralSearchCV(), BEST)) == (
         "SNV + first derivative, PLS with 7 latent variables; RMSECV 0.52 % fat (±0.03), "
         "R² 0.998, RPD 24"
     )
     ridge = BEST | {"model": "ridge", "params": {"alpha": 1e-5}, "n_components": None}
     chosen = ridge | {"preprocessing": "mine", "selector": "mcuve", "n_features": 1}
-    assert _regression.headline(outcome(None, chosen, unit="")) == (
+    assert _regression.headline(outcome(SpectralSearchCV(), chosen, unit="")) == (
         "mine, 1 channel by MC-UVE, ridge regression with alpha 1e-05; RMSECV 0.52 (±0.03), "
         "R² 0.998, RPD 24"
     )
@@ -255,7 +255,7 @@ RANKED = pd.DataFrame(
         "rmsecv": [0.51294, 0.513, 0.5131, np.nan],
         "r2": [0.998, 0.997, -12.5, np.nan],
         "rpd": [24.04, 23.0, 0.2, np.nan],
-        "error": pd.Series([None, None, None, "ValueError: no"], dtype=object),
+        "status": ["done", "done", "done", "failed"],
     }
 )
 
@@ -479,11 +479,82 @@ def test_the_simplest_candidate_stands_next_to_the_best(tmp_path):
     assert f"Simplest within one standard error of it:</b> raw spectra, PLS with {count}" in html
 
 
-def test_a_nested_estimate(tmp_path):
-    search = searched({"pls": {"n_components": [1, 2, 3]}}, ["raw"], outer_cv=3)
+def test_optimism_that_is_not_known(pls_search):
+    search = copy.copy(pls_search)
+    search.selection_bias_ = np.nan
+    words = dict(_regression.quality(outcome(search, BEST)))["Choice of the best"]
+    assert "which makes them optimistic. Confirm it" in words
+
+
+@pytest.mark.parametrize(("scoring", "name"), [(None, "RMSEP"), ("mae", "MAE")])
+def test_a_nested_estimate(tmp_path, scoring, name):
+    models = {"pls": {"n_components": [1, 2, 3]}}
+    search = searched(models, ["raw"], outer_cv=3, scoring=scoring)
     html = report(search, tmp_path)
-    assert "RMSEP, nested" in html
+    assert html.count(f"<dt>{name}, nested</dt>") == 2
     assert f"<b>{_words.number(-search.outer_score_, 3)}</b>" in html
+
+
+def headings(html):
+    """Return the heads of the ranking's columns that hold figures, and the first row of these."""
+    found = re.findall(r'<th class="(?:minor)?">([^<]+)</th>', html)
+    return found, re.findall(r'<td class="number[^"]*">([^<]+)</td>', html)[: len(found)]
+
+
+def test_what_ranks_is_shown(tmp_path):
+    search = searched({"pls": {"n_components": range(1, 6)}}, ["raw", "snv"], scoring="mae")
+    best = search.results_.iloc[0]
+    html = report(search, tmp_path)
+    names, figures_of_best = headings(html)
+    assert names == ["MAE", "±", "RMSECV", "R²", "RPD", "Bias"]
+    assert figures_of_best[0] == _words.number(best["mae"], 4)
+    assert figures_of_best[2] == _words.number(best["rmsecv"], 4)
+    assert re.search(r"<b>Best:</b> [^<]*; MAE ", html)
+    assert "MAE against the number of latent variables" in figures(html)
+    assert "its MAE is too low by about" in html
+    n_peers = (search.results_["mae"] <= best["mae"] + best["mae_se"]).sum()
+    assert f"{n_peers} candidates are within one standard error" in html
+    text = ranking_text(search.results_, scoring="mae").splitlines()
+    assert text[0].split() == ["preprocessing", "model", "MAE", "RMSECV", "R2"]
+    assert text[1].split()[-3] == _words.number(best["mae"], 4)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "name", "short"),
+    [
+        ("balanced_accuracy", "balanced accuracy", "balanced"),
+        ("roc_auc", "ROC AUC", "ROC AUC"),
+        ("log_loss", "log loss", "log loss"),
+    ],
+)
+def test_what_ranks_classes_is_shown(tmp_path, scoring, name, short):
+    rng = np.random.default_rng(0)
+    classes = np.array(["a", "b", "c"] * 10)
+    spectra = rng.normal(size=(30, 8)) + np.eye(8)[np.arange(30) % 3]
+    search = SpectralSearchCV(
+        {"pls": {"n_components": [1, 2, 3]}},
+        ["raw"],
+        task="classification",
+        scoring=scoring,
+        cv=3,
+        outer_cv=2,
+    ).fit(spectra, classes)
+    html = report(search, tmp_path, X=spectra, y=classes)
+    value = search.results_[scoring].iloc[0]
+    shown = f"{100 * value:.1f}\xa0%" if scoring == "balanced_accuracy" else _words.number(value, 3)
+    heading = name[0].upper() + name[1:]
+    names, figures_of_best = headings(html)
+    assert names[:2] == [heading, "Accuracy"]
+    assert len(set(names)) == 4
+    assert figures_of_best[0] == shown
+    assert f"; {name} {shown}, accuracy" in html
+    assert f"{heading} against the number of latent variables" in figures(html)
+    assert html.count(f"<dt>{heading}, nested</dt>") == 2
+    assert f"Their {name} was" in html
+    assert f"its {name} is too {'low' if scoring == 'log_loss' else 'high'} by about" in html
+    text = ranking_text(search.results_, scoring=scoring).splitlines()
+    assert re.split(r"  +", text[0])[-2:] == [short, "accuracy"]
+    assert text[1].split()[-2] == f"{value:.3f}"
 
 
 def test_where_the_time_went(pls_search, tmp_path):
@@ -521,13 +592,19 @@ def test_a_search_that_ended_early(pls_search, tmp_path):
     search = copy.copy(pls_search)
     search.stopped_ = "time limit"
     search.results_ = pls_search.results_.copy()
-    search.results_.loc[search.results_.index[-1], ["rmsecv", "error"]] = [
-        np.nan,
-        "not evaluated: time limit",
-    ]
+    last = search.results_.index[-1]
+    search.results_.loc[last, ["rmsecv", "status", "error"]] = [np.nan, "not evaluated", "no time"]
     html = report(search, tmp_path)
     assert "The search ended early (time limit): 1 of 6 candidates were not tried." in html
     assert "could not be fitted" not in html
+
+
+def test_a_search_that_ended_in_the_outer_folds(pls_search, tmp_path):
+    search = copy.copy(pls_search)
+    search.stopped_, search.outer_score_ = "time limit", np.nan
+    html = report(search, tmp_path)
+    assert "all candidates were tried, but not in the outer folds" in html
+    assert "nested</" not in html
 
 
 # --- classes --------------------------------------------------------------------------
@@ -603,7 +680,8 @@ def test_a_discriminant_analysis_has_a_domain():
 def test_parameters_that_no_script_can_hold():
     search = searched({"ridge": {"alpha": [1.0]}}, ["raw"])
     search.best_estimator_ = make_pipeline(FunctionTransformer(np.log1p), Ridge())
-    with pytest.raises(TypeError, match=r"numbers, texts, lists or estimators; got <ufunc 'log1p'"):
+    message = r"numbers, texts, lists, dicts or estimators; got <ufunc 'log1p'"
+    with pytest.raises(TypeError, match=message):
         rebuild_script(search, "")
 
 
@@ -617,6 +695,32 @@ def test_every_kind_of_parameter_survives_the_script(tmp_path):
     namespace = {"spectra": X, "target": Y, "__name__": "rebuild"}
     exec(rebuild_script(search, ""), namespace)
     np.testing.assert_array_equal(namespace["pipeline"].predict(X), pipeline.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("scoring", "has_probabilities"),
+    [
+        ("accuracy", True),
+        ("balanced_accuracy", True),
+        ("roc_auc", True),
+        ("roc_auc", False),
+        ("log_loss", True),
+    ],
+)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_script_prints_what_ranked(capsys, scoring, has_probabilities, n_classes):
+    weights = {f"c{i}": i + 1.0 for i in range(n_classes)}
+    model = LogisticRegression(class_weight=weights) if has_probabilities else SVC(C=10.0)
+    rng = np.random.default_rng(0)
+    numbers = np.arange(30) % n_classes
+    classes = np.array([f"c{number}" for number in numbers])
+    spectra = rng.normal(size=(30, 8)) + np.eye(8)[numbers]
+    search = SpectralSearchCV(model, ["raw"], task="classification", scoring=scoring, cv=3)
+    search.fit(spectra, classes)
+    namespace = {"spectra": spectra, "target": classes, "__name__": "__main__"}
+    exec(rebuild_script(search, ""), namespace)
+    printed = capsys.readouterr().out.split()[-1]
+    assert float(printed) == pytest.approx(search.results_[scoring].iloc[0], rel=1e-9)
 
 
 def test_optimistic_figures_are_not_repeated():

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUTS", "Subject", "add_jobs", "add_output", "calibrate"]
 
 _DASK_SECONDS = 10
-#: Scores whose column of the results has another name.
-_COLUMNS = {"rmse": "rmsecv"}
 
 
 class Subject(NamedTuple):
@@ -87,9 +85,9 @@ def _search_errors(search: "SpectralSearchCV", arguments: argparse.Namespace) ->
     except RuntimeError as error:
         if not getattr(search, "stopped_", ""):
             raise
-        raise InputError(f"{error} {_how_to_go_on(arguments)}") from error
+        raise InputError(f"{error} {_how_to_go_on(arguments)}".strip()) from error
     except KeyboardInterrupt:
-        print(f"\n{_how_to_go_on(arguments)}", file=sys.stderr)
+        print(f"\n{_how_to_go_on(arguments)}".rstrip(), file=sys.stderr)
         raise
 
 
@@ -118,12 +116,12 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) -> None:
     from spectral_fast.report import ranking_text
+    from spectral_fast.report._score import score_of
 
     results = search.results_
     if search.scoring is not None:
-        name = _COLUMNS.get(search.scoring, search.scoring)
-        print(f"Ranked by {name}; the best has {results.iloc[0][name]:.4g}.\n")
-    print(ranking_text(results))
+        print(f"Ranked by {score_of(search).name}.\n")
+    print(ranking_text(results, scoring=search.scoring))
     n_failed = int((results["status"] == "failed").sum())
     if n_failed:
         print(f"{n_failed} of {len(results)} candidates could not be fitted; see {RESULTS}.")
@@ -140,12 +138,15 @@ def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> 
     n_missing = int((status == "not evaluated").sum())
     print(
         f"\nspectral-fast: {search.stopped_}: {n_missing} of {len(status)} candidates were not "
-        f"tried; the files describe the others. {_how_to_go_on(arguments)}",
+        f"tried; the files describe the others. {_how_to_go_on(arguments)}".rstrip(),
         file=sys.stderr,
     )
 
 
 def _how_to_go_on(arguments: argparse.Namespace) -> str:
+    """Name the way to go on, if the command has one."""
+    if "journal" not in arguments:
+        return ""
     if arguments.journal is None:
         return "With --journal FILE a search can go on where it was ended."
     begun = arguments.journal.exists() and not arguments.resume

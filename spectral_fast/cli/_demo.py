@@ -24,7 +24,7 @@ def add_parser(commands: Commands) -> None:
     )
     add_jobs(demo)
     add_output(demo, "spectral_fast_demo")
-    demo.set_defaults(run=_run, dask=None, journal=None)
+    demo.set_defaults(run=_run, dask=None)
 
 
 def _run(arguments: argparse.Namespace) -> int:

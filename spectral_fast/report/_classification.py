@@ -1,75 +1,77 @@
 """What the report says of a classification."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from spectral_fast.report import _words
 from spectral_fast.report._outcome import Figure, Outcome
+from spectral_fast.report._score import SCORES, Score, percent
 
-__all__ = ["COLUMNS", "CURVE", "cells", "figures", "headline", "merit", "quality", "tiles"]
-
-#: Figures of the ranking; the minor ones have no room on a narrow screen.
-COLUMNS = (
-    ("Accuracy", ""),
-    ("Balanced accuracy", "minor"),
-    ("ROC AUC", "minor"),
-    ("Log loss", "minor"),
-)
-#: What is drawn over the number of latent variables, and what is best.
-CURVE = ("accuracy", "Accuracy", "max")
+__all__ = ["cells", "columns", "figures", "headline", "merit", "quality", "tiles"]
 
 
-def cells(results: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Format the figures of some candidates."""
+def _ordered(score: Score) -> list[Score]:
+    """Return all figures of merit, the one that ranks before the others."""
+    names = ("accuracy", "balanced_accuracy", "roc_auc", "log_loss")
+    return [score, *(SCORES[name] for name in names if SCORES[name] != score)]
+
+
+def columns(score: Score) -> list[tuple[str, str]]:
+    """Name the figures of the ranking; the minor ones have no room on a narrow screen."""
+    first, *others = _ordered(score)
+    return [(first.heading, ""), *((each.heading, "minor") for each in others)]
+
+
+def cells(results: pd.DataFrame, score: Score) -> list[tuple[str, ...]]:
+    """Format the figures of some candidates, in the order of `columns`."""
     return [
-        (
-            _percent(row["accuracy"]),
-            _percent(row["balanced_accuracy"]),
-            _words.number(row["roc_auc"], 3),
-            _words.number(row["log_loss"], 3),
-        )
+        tuple(_shown(each, row[each.column]) for each in _ordered(score))
         for row in results.to_dict("records")
     ]
 
 
-def merit(row: _words.Row, unit: str) -> str:
+def merit(row: _words.Row, outcome: Outcome) -> str:
     """Return the figure by which a candidate is ranked: ``"accuracy 95.0 %"``."""
-    return f"accuracy {_percent(row['accuracy'])}"
+    score = outcome.score
+    return f"{score.name} {_shown(score, row[score.column])}"
 
 
 def headline(outcome: Outcome) -> str:
     """Summarise the best candidate in one sentence."""
     best = outcome.best
+    second = _ordered(outcome.score)[1]
     return (
-        f"{_words.describe(best)}; {merit(best, '')}, "
-        f"balanced accuracy {_percent(best['balanced_accuracy'])}"
+        f"{_words.describe(best)}; {merit(best, outcome)}, "
+        f"{second.name} {_shown(second, best[second.column])}"
     )
 
 
 def tiles(outcome: Outcome) -> list[dict[str, str]]:
     """Return the figures of merit in large print."""
-    [values] = cells(pd.DataFrame([outcome.best]))
-    named = [(name, value) for (name, _), value in zip(COLUMNS, values, strict=True)]
-    if outcome.search.outer_cv is not None:
-        named.insert(1, ("Accuracy, nested", _percent(outcome.search.outer_score_)))
+    score = outcome.score
+    named = [(each.heading, _shown(each, outcome.best[each.column])) for each in _ordered(score)]
+    if outcome.has_nested:
+        named.insert(1, (f"{score.heading}, nested", _nested(outcome)))
     return [{"name": name, "value": value, "note": ""} for name, value in named]
 
 
 def quality(outcome: Outcome) -> list[tuple[str, str]]:
     """Say in plain words what each figure of merit means for these data."""
-    best = outcome.best
+    best, score = outcome.best, outcome.score
     classes, counts = np.unique(outcome.measured, return_counts=True)
     words = [
         (
             "Accuracy",
-            f"The share of samples whose class was predicted right: {_percent(best['accuracy'])}. "
+            f"The share of samples whose class was predicted right: {percent(best['accuracy'])}. "
             "Every sample was predicted by models that had not seen it. Naming the most frequent "
-            f"class each time would give {_percent(counts.max() / counts.sum())}.",
+            f"class each time would give {percent(counts.max() / counts.sum())}.",
         ),
         (
             "Balanced accuracy",
             f"The same for each class by itself, and the mean over the {len(classes)} classes, so "
-            f"that rare ones count as much: {_percent(best['balanced_accuracy'])}.",
+            f"that rare ones count as much: {percent(best['balanced_accuracy'])}.",
         ),
         (
             "ROC AUC",
@@ -79,27 +81,42 @@ def quality(outcome: Outcome) -> list[tuple[str, str]]:
         ("Log loss", "How far the probabilities are from the truth: 0 is perfect."),
     ]
     if outcome.n_candidates > 1:
-        bias = outcome.search.selection_bias_
+        words.append(("Choice of the best", _optimism(outcome)))
+    if outcome.has_nested:
         words.append(
             (
-                "Choice of the best",
-                f"The best of {outcome.n_candidates:,} candidates was chosen by the same figures "
-                "that describe it, which makes them optimistic: its accuracy is too high by about "
-                f"{_percent(bias)}, as estimated after Tibshirani and Tibshirani (2009). Confirm "
-                "it with samples that took no part in the search.",
-            )
-        )
-    if outcome.search.outer_cv is not None:
-        words.append(
-            (
-                "Accuracy, nested",
+                f"{score.heading}, nested",
                 "The whole search, choice of the best included, was repeated in outer folds, and "
-                "predicted samples that it had not seen. Of these "
-                f"{_percent(outcome.search.outer_score_)} were right: this is what to expect of "
-                "new samples.",
+                f"predicted samples that it had not seen. Their {score.name} was "
+                f"{_nested(outcome)}: this is what to expect of new samples.",
             )
         )
     return words
+
+
+def _optimism(outcome: Outcome) -> str:
+    """Say by how much the figures of the best of many are too good."""
+    bias, score = outcome.search.selection_bias_, outcome.score
+    by_how_much = "."
+    if math.isfinite(bias):
+        direction = "high" if score.best == "max" else "low"
+        by_how_much = (
+            f": its {score.name} is too {direction} by about {_shown(score, bias)}, as estimated "
+            "after Tibshirani and Tibshirani (2009)."
+        )
+    return (
+        f"The best of {outcome.n_candidates:,} candidates was chosen by the same figures that "
+        f"describe it, which makes them optimistic{by_how_much} Confirm it with samples that took "
+        "no part in the search."
+    )
+
+
+def _nested(outcome: Outcome) -> str:
+    return _shown(outcome.score, abs(outcome.search.outer_score_))  # that of a loss is negative
+
+
+def _shown(score: Score, value: float) -> str:
+    return percent(value) if score.name.endswith("accuracy") else _words.number(value, 3)
 
 
 def figures(outcome: Outcome, quantity: str) -> list[Figure]:
@@ -117,7 +134,3 @@ def figures(outcome: Outcome, quantity: str) -> list[Figure]:
             "true class and the column of the predicted one. The diagonal is right.",
         }
     ]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from spectral_fast.report import _words
 from spectral_fast.report._coefficients import regression_vector
 from spectral_fast.report._outcome import Figure, Spectra
+from spectral_fast.report._score import Score
 from spectral_fast.report._steps import apply
 
 __all__ = ["curve_figure", "spectra_figures"]
@@ -20,14 +21,10 @@ _EXPLAINED = (
 )
 
 
-def curve_figure(results: pd.DataFrame, figure: tuple[str, str, str], unit: str) -> Figure | None:
-    """Draw a figure of merit over component counts, where the search varied them.
-
-    `figure` is its column, its name, and whether ``"min"`` or ``"max"`` is best.
-    """
+def curve_figure(results: pd.DataFrame, score: Score, unit: str) -> Figure | None:
+    """Draw what ranks candidates over component counts, where the search varied them."""
     from spectral_fast.report import _plots
 
-    column, name, best_of = figure
     counted = results[results["n_components"].notna()]
     if counted["n_components"].nunique() < 2:
         return None
@@ -36,7 +33,7 @@ def curve_figure(results: pd.DataFrame, figure: tuple[str, str, str], unit: str)
     # Results are ranked, so groups in order of appearance are in order of merit.
     groups = counted.groupby(["preprocessing", "selector", "model"], sort=False, dropna=False)
     for _, group in groups:
-        values = group.groupby("n_components")[column].agg(best_of).sort_index()
+        values = group.groupby("n_components")[score.column].agg(score.best).sort_index()
         first = group.to_dict("records")[0]
         label = _words.describe_preprocessing(first["preprocessing"])
         if first["selector"] is not None:
@@ -48,11 +45,11 @@ def curve_figure(results: pd.DataFrame, figure: tuple[str, str, str], unit: str)
     return {
         "svg": _plots.curves(
             curves,
-            (best["n_components"], best[column]),
-            f"{name} ({unit})" if unit else name,
-            is_log=best_of == "min",
+            (best["n_components"], best[score.column]),
+            f"{score.heading} ({unit})" if unit else score.heading,
+            is_log=score.best == "min",
         ),
-        "title": f"{name} against the number of latent variables",
+        "title": f"{score.heading} against the number of latent variables",
         "caption": "Too few latent variables miss part of the signal, too many fit noise. Where "
         "the curve is flat, the smaller number is the safer choice.",
     }

@@ -132,24 +132,23 @@ def _content(outcome: Outcome, spectra: Spectra) -> dict[str, Any]:
     search, best = outcome.search, outcome.best
     words = _classification if spectra.classes else _regression
     results = search.results_
-    successful = results[results["error"].isna()]
+    successful = results[results["status"] == "done"]
     top = successful.head(_TOP)
     simplest = _sections.simplest(search)
     return {
         "facts": _sections.facts(spectra, outcome.unit),
         "headline": words.headline(outcome),
-        "simplest": simplest
-        and f"{_words.describe(simplest)}; {words.merit(simplest, outcome.unit_of_target)}",
+        "simplest": simplest and f"{_words.describe(simplest)}; {words.merit(simplest, outcome)}",
         "cautions": _sections.cautions(search),
         "tiles": [*words.tiles(outcome), *_sections.about_channels(best)],
         "quality": words.quality(outcome),
         "quality_figures": words.figures(outcome, spectra.quantity),
-        "columns": words.COLUMNS,
-        "ranked": _sections.ranked(top, words.cells(top)),
+        "columns": words.columns(outcome.score),
+        "ranked": _sections.ranked(top, words.cells(top, outcome.score)),
         "selects": bool(results["selector"].notna().any()),
         "n_candidates": len(results),
-        "n_peers": _sections.n_peers(results),
-        "curve": _figures.curve_figure(successful, words.CURVE, outcome.unit),
+        "n_peers": _sections.n_peers(search),
+        "curve": _figures.curve_figure(successful, outcome.score, outcome.unit),
         "spectra_figures": _figures.spectra_figures(search.best_estimator_, spectra, best),
         "failures": _sections.failures(results),
         "timing": _sections.timing(search),

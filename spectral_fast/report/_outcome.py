@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spectral_fast.report import _words
+from spectral_fast.report._score import Score, score_of
 
 if TYPE_CHECKING:
     from spectral_fast.model_selection import SpectralSearchCV
@@ -26,14 +27,24 @@ class Outcome(NamedTuple):
     unit: str
 
     @property
+    def score(self) -> Score:
+        """What the candidates are ranked by."""
+        return score_of(self.search)
+
+    @property
     def unit_of_target(self) -> str:
         """What follows a figure."""
         return _words.quantity(self.target, self.unit)
 
     @property
+    def has_nested(self) -> bool:
+        """Whether there is an estimate from outer folds: not if the search ended before it."""
+        return bool(np.isfinite(getattr(self.search, "outer_score_", np.nan)))
+
+    @property
     def n_candidates(self) -> int:
         """Number of candidates that have figures."""
-        return int(self.search.results_["error"].isna().sum())
+        return int((self.search.results_["status"] == "done").sum())
 
 
 class Spectra(NamedTuple):

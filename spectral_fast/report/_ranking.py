@@ -1,6 +1,7 @@
 """The ranking of a search as text."""
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from spectral_fast.report import _words
+from spectral_fast.report._score import SCORES
 
 __all__ = ["ranking_text"]
 
@@ -15,13 +17,17 @@ __all__ = ["ranking_text"]
 _WORDS = ("preprocessing", "channels", "model")
 
 
-def ranking_text(results: pd.DataFrame, *, top: int = 10, width: int = 60) -> str:
+def ranking_text(
+    results: pd.DataFrame, *, scoring: str | None = None, top: int = 10, width: int = 60
+) -> str:
     """Lay out the best candidates of a search as a table of plain text.
 
     Parameters
     ----------
     results : DataFrame
         ``results_`` of a fitted `SpectralSearchCV`.
+    scoring : str, default=None
+        Its `scoring`: what ranks is the first figure that is shown.
     top : int, default=10
         Number of candidates.
     width : int, default=60
@@ -45,32 +51,42 @@ def ranking_text(results: pd.DataFrame, *, top: int = 10, width: int = 60) -> st
     >>> ranking_text(search.results_).splitlines()[0]
     '   preprocessing  model      RMSECV      R2   RPD'
     """
-    best = results[results["error"].isna()].head(top)
+    best = results[results["status"] == "done"].head(top)
     rows = best.to_dict("records")
     columns: dict[str, Iterable[str]] = {
         "": best["rank"].astype(str),
         "preprocessing": best["preprocessing"],
         "channels": map(_channels, rows),
         "model": [f"{row['model']} {_words.settings(row, sign='=')}".strip() for row in rows],
-        **_figures(best),
     }
+    figures = _figures(best, scoring)
     if best["selector"].isna().all():
         del columns["channels"]
     else:
-        columns.pop("RPD", None)  # which the RMSECV implies, for want of room
-    table = {name: [name, *cells] for name, cells in columns.items()}
+        figures = dict(itertools.islice(figures.items(), 2))  # for want of room
+    table = {name: [name, *cells] for name, cells in (columns | figures).items()}
     return "\n".join(_lines(table, _widths(table, width)))
 
 
-def _figures(results: pd.DataFrame) -> dict[str, Iterable[str]]:
+def _figures(results: pd.DataFrame, scoring: str | None) -> dict[str, Iterable[str]]:
+    """Return three figures of a regression, two of a classification; what ranks is the first."""
     if "accuracy" in results:
-        names = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
-        return {short: results[name].map("{:.3f}".format) for name, short in names.items()}
-    return {
+        second = "balanced_accuracy" if scoring in (None, "accuracy") else "accuracy"
+        return {
+            SCORES[name].name.removesuffix(" accuracy"): results[name].map(_three_decimals)
+            for name in (scoring or "accuracy", second)
+        }
+    figures: dict[str, Iterable[str]] = {
         "RMSECV": _words.column(results["rmsecv"], 4),
         "R2": results["r2"].map("{:.4f}".format),
-        "RPD": results["rpd"].map("{:.2f}".format),
     }
+    if scoring == "mae":
+        return {"MAE": _words.column(results["mae"], 4), **figures}
+    return {**figures, "RPD": results["rpd"].map("{:.2f}".format)}
+
+
+def _three_decimals(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "–"
 
 
 def _channels(row: _words.Row) -> str:

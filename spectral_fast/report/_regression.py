@@ -1,46 +1,56 @@
 """What the report says of a regression."""
 
-from typing import Any
+import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from spectral_fast.report import _words
 from spectral_fast.report._outcome import Figure, Outcome
+from spectral_fast.report._score import Score
 
-__all__ = ["COLUMNS", "CURVE", "cells", "figures", "headline", "merit", "quality", "tiles"]
-
-#: Figures of the ranking; the minor ones have no room on a narrow screen.
-COLUMNS = (("RMSECV", ""), ("±", "minor"), ("R²", ""), ("RPD", "minor"), ("Bias", "minor"))
-#: What is drawn over the number of latent variables, and what is best.
-CURVE = ("rmsecv", "RMSECV", "min")
+__all__ = ["cells", "columns", "figures", "headline", "merit", "quality", "tiles"]
 
 
-def cells(results: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Format the figures of some candidates."""
-    return [
-        (rmsecv, rmsecv_se, _words.coefficient_of_determination(row["r2"]), rpd, _words.bias(row))
-        for row, rmsecv, rmsecv_se, rpd in zip(
-            results.to_dict("records"),
-            _words.column(results["rmsecv"], 4),
-            _words.column(results["rmsecv_se"], 2),
-            _words.column(results["rpd"], 3),
-            strict=True,
-        )
-    ]
+def columns(score: Score) -> list[tuple[str, str]]:
+    """Name the figures of the ranking; the minor ones have no room on a narrow screen."""
+    others = [("R²", ""), ("RPD", "minor"), ("Bias", "minor")]
+    if score.column != "rmsecv":
+        others.insert(0, ("RMSECV", "minor"))
+    return [(score.name, ""), ("±", "minor"), *others]
 
 
-def merit(row: _words.Row, unit: str) -> str:
+def cells(results: pd.DataFrame, score: Score) -> list[tuple[str, ...]]:
+    """Format the figures of some candidates, in the order of `columns`."""
+    rows = results.to_dict("records")
+    formatted = {
+        score.name: _words.column(results[score.column], 4),
+        "±": _words.column(results[f"{score.column}_se"], 2),
+        "RMSECV": _words.column(results["rmsecv"], 4),
+        "R²": [_words.coefficient_of_determination(row["r2"]) for row in rows],
+        "RPD": _words.column(results["rpd"], 3),
+        "Bias": [_words.bias(row) for row in rows],
+    }
+    return list(zip(*(formatted[name] for name, _ in columns(score)), strict=True))
+
+
+def merit(row: _words.Row, outcome: Outcome) -> str:
     """Return the figure by which a candidate is ranked: ``"RMSECV 0.52 % fat (±0.03)"``."""
-    error, spread = _words.rounded_to_error(row["rmsecv"], row["rmsecv_se"])
-    return f"RMSECV {error}{unit}{f' (±{spread})' if spread else ''}"
+    error, spread = _rounded(row, outcome.score)
+    spread = f" (±{spread})" if spread else ""
+    return f"{outcome.score.name} {error}{outcome.unit_of_target}{spread}"
+
+
+def _rounded(row: _words.Row, score: Score) -> tuple[str, str]:
+    return _words.rounded_to_error(row[score.column], row[f"{score.column}_se"])
 
 
 def headline(outcome: Outcome) -> str:
     """Summarise the best candidate in one sentence."""
     best = outcome.best
     return (
-        f"{_words.describe(best)}; {merit(best, outcome.unit_of_target)}, "
+        f"{_words.describe(best)}; {merit(best, outcome)}, "
         f"R² {_words.coefficient_of_determination(best['r2'])}, "
         f"RPD {_words.number(best['rpd'], 2)}"
     )
@@ -48,23 +58,30 @@ def headline(outcome: Outcome) -> str:
 
 def tiles(outcome: Outcome) -> list[dict[str, str]]:
     """Return the figures of merit in large print."""
-    best, unit = outcome.best, outcome.unit
-    error, spread = _words.rounded_to_error(best["rmsecv"], best["rmsecv_se"])
+    best, unit, score = outcome.best, outcome.unit, outcome.score
+    error, spread = _rounded(best, score)
     found = [
-        {"name": "RMSECV", "value": error, "note": f"{f'± {spread}' if spread else ''} {unit}"},
+        {"name": score.name, "value": error, "note": f"{f'± {spread}' if spread else ''} {unit}"},
         {"name": "R²", "value": _words.coefficient_of_determination(best["r2"]), "note": ""},
         {"name": "RPD", "value": _words.number(best["rpd"], 2), "note": ""},
         {"name": "Bias", "value": _words.bias(best), "note": unit},
     ]
-    if outcome.search.outer_cv is not None:
-        rmsep = _words.number(-outcome.search.outer_score_, 3)
-        found.insert(1, {"name": "RMSEP, nested", "value": rmsep, "note": unit})
+    if score.column != "rmsecv":
+        rmsecv = _words.number(best["rmsecv"], 3)
+        found.insert(1, {"name": "RMSECV", "value": rmsecv, "note": unit})
+    if outcome.has_nested:
+        nested = _words.number(-outcome.search.outer_score_, 3)
+        found.insert(1, {"name": _nested(score), "value": nested, "note": unit})
     return found
+
+
+def _nested(score: Score) -> str:
+    return f"{'RMSEP' if score.column == 'rmsecv' else score.name}, nested"
 
 
 def quality(outcome: Outcome) -> list[tuple[str, str]]:
     """Say in plain words what each figure of merit means for these data."""
-    best, search = outcome.best, outcome.search
+    best, score = outcome.best, outcome.score
 
     def with_unit(value: float) -> str:
         return _words.number(value, 2) + outcome.unit_of_target
@@ -80,8 +97,8 @@ def quality(outcome: Outcome) -> list[tuple[str, str]]:
             "RMSECV",
             f"The typical error of a prediction: {with_unit(best['rmsecv'])}. Every sample was "
             "predicted by models that had not seen it; 95 % of these predictions were off by "
-            f"{with_unit(bound)} or less. The figure after ± is the standard error of the RMSECV "
-            "itself.",
+            f"{with_unit(bound)} or less. The figure after ± is the standard error of the "
+            f"{score.name} itself.",
         ),
         (
             "R²",
@@ -96,29 +113,39 @@ def quality(outcome: Outcome) -> list[tuple[str, str]]:
         ),
         ("Bias", bias),
     ]
+    if score.column == "mae":
+        mae = f"The mean size of the errors, which ranks the candidates: {with_unit(best['mae'])}."
+        words.insert(0, ("MAE", mae))
     if outcome.n_candidates > 1:
         words.append(("Choice of the best", _optimism(outcome, with_unit)))
-    if search.outer_cv is not None:
+    if outcome.has_nested:
+        error = "mean absolute error" if score.column == "mae" else "typical error"
         words.append(
             (
-                "RMSEP, nested",
+                _nested(score),
                 "The whole search, choice of the best included, was repeated in outer folds, and "
-                "predicted samples that it had not seen. Their typical error was "
-                f"{with_unit(-search.outer_score_)}: this is what to expect of new samples.",
+                f"predicted samples that it had not seen. Their {error} was "
+                f"{with_unit(-outcome.search.outer_score_)}: this is what to expect of new "
+                "samples.",
             )
         )
     return words
 
 
-def _optimism(outcome: Outcome, with_unit: Any) -> str:
+def _optimism(outcome: Outcome, with_unit: Callable[[float], str]) -> str:
     """Say by how much the figures of the best of many are too good."""
-    bias = outcome.search.selection_bias_
+    bias, score = outcome.search.selection_bias_, outcome.score
+    by_how_much = "."
+    if math.isfinite(bias):
+        by_how_much = (
+            f": its {score.name} is too low by about {with_unit(bias)}, as estimated after "
+            "Tibshirani and Tibshirani (2009), so that about "
+            f"{with_unit(outcome.best[score.column] + bias)} is to be expected of new samples."
+        )
     return (
         f"The best of {outcome.n_candidates:,} candidates was chosen by the same figures that "
-        f"describe it, which makes them optimistic: its RMSECV is too low by about "
-        f"{with_unit(bias)}, as estimated after Tibshirani and Tibshirani (2009), so that about "
-        f"{with_unit(outcome.best['rmsecv'] + bias)} is to be expected of new samples. Confirm it "
-        "with samples that took no part in the search."
+        f"describe it, which makes them optimistic{by_how_much} Confirm it with samples that took "
+        "no part in the search."
     )
 
 

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 import spectral_fast
+from spectral_fast.report._score import score_of
 
 if TYPE_CHECKING:
     from spectral_fast.model_selection import SpectralSearchCV
@@ -33,10 +34,21 @@ if __name__ == "__main__":
     print(pipeline)
 {judging}'''
 
+_FOLDS = "    folds = {folds}(n_splits={n_splits}, shuffle=True, random_state={seed})\n"
+
 _JUDGING = """\
-    folds = {folds}(n_splits={n_splits}, shuffle=True, random_state={seed})
     held_out = cross_val_predict(pipeline, spectra, target, cv=folds)
     print("{name}:", {metric}(target, held_out))
+"""
+
+# `cross_val_predict` would replace the classes by numbers, and weights go by the names.
+_JUDGING_PROBABILITIES = """\
+    rows, held_out = [], []
+    for train, test in folds.split(spectra, target):
+        rows.extend(test)
+        fitted = clone(pipeline).fit(spectra[train], target[train])
+        held_out.extend(fitted.{method}(spectra[test]))
+    print("{name}:", {metric}({measured}, {predicted}))
 """
 
 
@@ -52,7 +64,7 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
     search : SpectralSearchCV
         Fitted, with whole numbers for `cv` and `random_state`.
     reading : str
-        Code that defines ``spectra`` and ``target``.
+        Code that defines the arrays ``spectra`` and ``target``.
 
     Returns
     -------
@@ -62,7 +74,7 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
     Raises
     ------
     TypeError
-        If a parameter of the best candidate is no number, text, list or estimator.
+        If a parameter of the best candidate is no number, text, list, dict or estimator.
 
     Examples
     --------
@@ -81,20 +93,8 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
     """
     imports = {"sklearn.pipeline": {"Pipeline"}}
     pipeline = _code(search.best_estimator_, imports)
-    judging = ""
-    if not search.optimistic_:  # folds do not repeat what was selected on all samples
-        is_class = is_classifier(search.best_estimator_)
-        folds = "StratifiedKFold" if is_class else "KFold"
-        metric = "accuracy_score" if is_class else "root_mean_squared_error"
-        imports["sklearn.model_selection"] = {folds, "cross_val_predict"}
-        imports["sklearn.metrics"] = {metric}
-        judging = _JUDGING.format(
-            folds=folds,
-            n_splits=search.cv,
-            seed=search.random_state,
-            name="Accuracy" if is_class else "RMSECV",
-            metric=metric,
-        )
+    # Folds do not repeat what was selected on all samples.
+    judging = "" if search.optimistic_ else _judging(search, imports)
     return _TEMPLATE.format(
         version=spectral_fast.__version__,
         sklearn=sklearn.__version__,
@@ -105,6 +105,33 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
         reading=reading,
         pipeline=pipeline,
         judging=judging,
+    )
+
+
+def _judging(search: "SpectralSearchCV", imports: dict[str, set[str]]) -> str:
+    """Return code that prints the figure which ranked the best candidate."""
+    score = score_of(search)
+    folds = "StratifiedKFold" if is_classifier(search) else "KFold"
+    imports.setdefault("sklearn.model_selection", set()).add(folds)
+    imports.setdefault("sklearn.metrics", set()).add(score.metric)
+    splits = _FOLDS.format(folds=folds, n_splits=search.n_splits_, seed=search.random_state)
+    if score.column not in ("roc_auc", "log_loss"):
+        imports["sklearn.model_selection"].add("cross_val_predict")
+        return splits + _JUDGING.format(name=score.heading, metric=score.metric)
+    imports.setdefault("sklearn.base", set()).add("clone")
+    has_probabilities = hasattr(search.best_estimator_, "predict_proba")
+    measured, predicted = "target[rows]", "held_out"
+    if score.column == "roc_auc" and len(search.classes_) > 2:
+        imports.setdefault("sklearn.preprocessing", set()).add("label_binarize")
+        measured = f"label_binarize({measured}, classes=pipeline.classes_)"
+    elif score.column == "roc_auc" and has_probabilities:
+        predicted = "[second for _, second in held_out]"
+    return splits + _JUDGING_PROBABILITIES.format(
+        method="predict_proba" if has_probabilities else "decision_function",
+        name=score.heading,
+        metric=score.metric,
+        measured=measured,
+        predicted=predicted,
     )
 
 
@@ -123,6 +150,9 @@ def _code(value: Any, imports: dict[str, set[str]]) -> str:
             if parameter not in defaults or not _is_same(given, defaults[parameter].default)
         ]
         return f"{name}({', '.join(changed)})"
+    if isinstance(value, dict):
+        pairs = (f"{_code(key, imports)}: {_code(each, imports)}" for key, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list | tuple):
         entries = "".join(f"{_code(entry, imports)}, " for entry in value)
         return f"[{entries}]" if isinstance(value, list) else f"({entries})"
@@ -133,8 +163,8 @@ def _code(value: Any, imports: dict[str, set[str]]) -> str:
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     raise TypeError(
-        f"The best estimator of `search` must have parameters that are numbers, texts, lists or "
-        f"estimators; got {value!r}. Write the script for such a one by hand."
+        "The best estimator of `search` must have parameters that are numbers, texts, lists, "
+        f"dicts or estimators; got {value!r}. Write the script for such a one by hand."
     )
 
 

@@ -14,6 +14,7 @@ from sklearn.base import is_classifier
 import spectral_fast
 from spectral_fast.report import _words
 from spectral_fast.report._outcome import Spectra
+from spectral_fast.report._score import score_of
 
 if TYPE_CHECKING:
     from spectral_fast.model_selection import SpectralSearchCV
@@ -29,9 +30,6 @@ __all__ = [
     "simplest",
     "timing",
 ]
-
-#: How the errors begin of candidates that an ended search did not come to.
-_NOT_REACHED = "not evaluated"
 
 
 def facts(spectra: Spectra, unit: str) -> list[tuple[str, str]]:
@@ -64,10 +62,13 @@ def cautions(search: "SpectralSearchCV") -> list[str]:
             "scope 'fold' for figures that new samples will confirm."
         )
     if search.stopped_:
-        unreached = int(search.results_["error"].str.startswith(_NOT_REACHED, na=False).sum())
+        unreached = int((search.results_["status"] == "not evaluated").sum())
         found.append(
             f"The search ended early ({search.stopped_}): {unreached:,} of "
             f"{len(search.results_):,} candidates were not tried."
+            if unreached
+            else f"The search ended early ({search.stopped_}): all candidates were tried, but not "
+            "in the outer folds. There is no nested estimate."
         )
     return found
 
@@ -104,20 +105,20 @@ def simplest(search: "SpectralSearchCV") -> _words.Row | None:
     return search.results_.loc[[search.one_se_index_]].to_dict("records")[0]
 
 
-def n_peers(results: pd.DataFrame) -> int:
-    """Count the candidates whose RMSECV is within one standard error of the best."""
-    if "rmsecv_se" not in results:
+def n_peers(search: "SpectralSearchCV") -> int:
+    """Count the candidates whose error is within one standard error of the best."""
+    if is_classifier(search):
         return 1
-    best = results.iloc[0]
-    return int((results["rmsecv"] <= best["rmsecv"] + best["rmsecv_se"]).sum())
+    column = score_of(search).column
+    best = search.results_.iloc[0]
+    return int((search.results_[column] <= best[column] + best[f"{column}_se"]).sum())
 
 
 def failures(results: pd.DataFrame) -> list[dict[str, Any]]:
     """Group the failed candidates by their message."""
     failed: dict[str, list[_words.Row]] = {}
-    for row in results[results["error"].notna()].to_dict("records"):
-        if not row["error"].startswith(_NOT_REACHED):
-            failed.setdefault(row["error"], []).append(row)
+    for row in results[results["status"] == "failed"].to_dict("records"):
+        failed.setdefault(row["error"], []).append(row)
     return [
         {"message": message, "count": len(rows), "example": _words.describe(rows[0])}
         for message, rows in failed.items()
