@@ -234,11 +234,12 @@ class TestOpening:
         edit(path, statement)
         self.assert_refused(path, "another program", "another file name")
 
-    def test_a_newer_format_is_refused(self, path):
+    @pytest.mark.parametrize("found", [1, 3])
+    def test_another_format_is_refused(self, path, found):
         filled(path)
         path.with_name("search.sqlite.lock").unlink()
-        edit(path, "PRAGMA user_version = 2")
-        self.assert_refused(path, "has format 2", "reads format 1", "Install that")
+        edit(path, f"PRAGMA user_version = {found}")
+        self.assert_refused(path, f"has format {found}", "reads format 2", "Install that")
 
     @staticmethod
     def assert_refused(path, *fragments):

@@ -26,7 +26,7 @@ __all__ = ["Journal", "JournalError", "Record", "describe_journal"]
 
 #: Tells a journal from the databases of other programs ("SFjr").
 _APPLICATION_ID = 0x53466A72
-_FORMAT = 1
+_FORMAT = 2
 _SCHEMA = (
     "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE records (key TEXT PRIMARY KEY, header BLOB NOT NULL, arrays BLOB NOT NULL, "
