@@ -1071,6 +1071,21 @@ def test_a_plan_is_no_fit():
         search.predict(X)
 
 
+def test_the_estimate_counts_what_is_not_shared():
+    X, y = small()
+
+    def seconds(model, n_penalties, selectors="full"):
+        grid = {model: {"alpha": list(np.logspace(-3, 0, n_penalties))}}
+        return SpectralSearchCV(grid, "snv", selectors, n_features=[5]).plan(X, y).seconds
+
+    assert seconds("ridge", 10) == seconds("ridge", 1)
+    assert seconds("elasticnet", 10) == pytest.approx(10 * seconds("elasticnet", 1))
+    for model in ("ridge", "elasticnet"):
+        few, many = (seconds(model, n_penalties, "importance") for n_penalties in (1, 10))
+        assert many == pytest.approx(10 * few)
+        assert few >= 5 * 1e-4  # five folds, each with a fit on channels of its own
+
+
 def test_resumes_with_other_numbers_of_channels(tmp_path):
     X, y = small()
     options = {"selectors": ["vip", "importance"], "journal": tmp_path / "journal.sqlite"}
