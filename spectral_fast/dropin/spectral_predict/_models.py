@@ -255,12 +255,13 @@ class _PLSGroup(Group):
         most = max((count for count in counts if count <= min(X.shape)), default=None)
         if most is None:
             return [None] * len(counts)
-        if self.study.fixed:
-            largest = cross_decomposition.PLSRegression(most, scale=self.params[0]["scale"])
-        else:
-            largest = clone(self.candidates[0].model).set_params(n_components=most)
         try:
+            largest = cross_decomposition.PLSRegression(most, scale=self.params[0]["scale"])
             largest.fit(X, y)
+            if not self.study.fixed and not largest.x_weights_[:, -1].any():
+                # Beyond the rank the application has components of rounding errors.
+                largest = clone(self.candidates[0].model).set_params(n_components=most)
+                largest.fit(X, y)
         except Exception:
             return super().fitted(X)
         return [
