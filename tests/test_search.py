@@ -858,6 +858,20 @@ def test_warnings_of_fits_become_one(n_jobs, backend):
     assert len(warned) == 1
 
 
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_choice_of_a_selector_that_is_not_asked_for_it_gives_no_warning(n_jobs, task):
+    X, y = small()
+    y = y if task == "regression" else y > np.median(y)
+    options = {"models": "pls", "selectors": {"sr": {"threshold": [1e9]}}, "task": task}
+    given = quick(**options, n_features=[3], n_jobs=n_jobs).fit(X, y)
+    assert given.results_["status"].eq("done").all()
+    with warnings.catch_warnings(record=True) as warned:
+        both = quick(**options, n_features=[3, "auto"], n_jobs=n_jobs).fit(X, y)
+    assert any("No channel is selected" in str(each.message) for each in warned)
+    assert set(both.results_["status"]) == {"done", "failed"}
+
+
 LATE = Lasso(alpha=1e-4, max_iter=2)
 LATE_MODELS = {
     "pls": {"n_components": [2]},

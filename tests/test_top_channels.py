@@ -27,6 +27,10 @@ def test_equals_twin(gasoline, count):
     assert top.n_features_ == count
 
 
+def test_what_the_selector_would_choose_gives_no_warning(gasoline):
+    assert TopChannels(VIP(threshold=1e9), 5).fit(*gasoline).n_features_ == 5
+
+
 def test_default_is_vip(gasoline):
     expected = TopChannels(VIP(), 5).fit(*gasoline).support_
     assert_array_equal(TopChannels(n_features=5).fit(*gasoline).support_, expected)

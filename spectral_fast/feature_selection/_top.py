@@ -1,5 +1,6 @@
 """A number of channels from a selector that would choose one itself."""
 
+import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -76,7 +77,10 @@ class TopChannels(ChannelSelector):
         spectra = self._validate_spectra(X)
         self._check_count("n_features", self.n_features)
         selector = VIP() if self.selector is None else clone(self.selector)
-        self.selector_ = selector.fit(X, y, groups=groups)
+        with warnings.catch_warnings():
+            # The selector's own choice does not matter here.
+            warnings.filterwarnings("ignore", "No channel is selected", UserWarning)
+            self.selector_ = selector.fit(X, y, groups=groups)
         chosen = np.asarray(self.selector_.subset(self.n_features))
         self._set(spectra, chosen, self.selector_.scores_, self.selector_.ranking_)
         return self

@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 from spectral_fast._folds import Splits
 from spectral_fast.kernels import thread_limit
 from spectral_fast.model_selection._grid import Model, Selection
-from spectral_fast.model_selection._warnings import late_fits, of_candidate
+from spectral_fast.model_selection._warnings import late_fits, of_candidate, unheard
 from spectral_fast.model_selection.families import FAMILIES, Matrix, Settings
 
 __all__ = [
@@ -33,6 +33,9 @@ __all__ = [
     "one_thread",
     "run_task",
 ]
+
+#: How selectors begin that warn of their own choice.
+_OWN_CHOICE = "No channel is selected"
 
 #: The fold of a selection that is made on all samples.
 EVERYTHING = -1
@@ -198,7 +201,10 @@ def _select(task: SelectTask, shared: Shared, X: np.ndarray) -> Channels:
         extra = {}
         if shared.groups is not None and has_fit_parameter(selector, "groups"):
             extra["groups"] = shared.groups[rows]
-        fitted = selector.fit(X[rows], shared.y[rows], **extra)
+        # The selector's own choice does not matter where all numbers of channels are given.
+        own = contextlib.nullcontext() if None in selection.sizes else unheard(_OWN_CHOICE)
+        with own:
+            fitted = selector.fit(X[rows], shared.y[rows], **extra)
     except Exception as error:
         if shared.raises:
             raise

@@ -13,7 +13,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["convergence_apart", "heard", "late_fits", "listening", "of_candidate"]
+__all__ = ["convergence_apart", "heard", "late_fits", "listening", "of_candidate", "unheard"]
 
 _record: ContextVar[list[str] | None] = ContextVar("record", default=None)
 _late: ContextVar[Counter[int] | None] = ContextVar("late", default=None)
@@ -50,6 +50,18 @@ def heard() -> Iterator[list[str]]:
         yield found
     finally:
         _record.reset(token)
+
+
+@contextlib.contextmanager
+def unheard(start: str) -> Iterator[None]:
+    """Drop this thread's warnings whose message starts so, where the others are `heard`."""
+    record = _record.get()
+    try:
+        with heard() as found:
+            yield
+    finally:
+        if record is not None:
+            record += [each for each in found if not each.partition(": ")[2].startswith(start)]
 
 
 @contextlib.contextmanager
