@@ -30,7 +30,7 @@ def load_tecator(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    spectra : :class:`~sklearn.utils.Bunch`
         Dictionary-like object with the attributes
 
         data : ndarray of shape (215, 100) or DataFrame
@@ -66,9 +66,8 @@ def load_tecator(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
 
     References
     ----------
-    .. [1] C. Borggaard and H. H. Thodberg, "Optimal minimal neural
-       interpretation of spectra", Analytical Chemistry 64 (1992) 545-551,
-       :doi:`10.1021/ac00029a018`.
+    Borggaard, C. & Thodberg, H. H. (1992). Optimal minimal neural interpretation of
+    spectra. Analytical Chemistry 64, 545-551. https://doi.org/10.1021/ac00029a018
 
     Examples
     --------
@@ -103,7 +102,7 @@ def load_gasoline(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    spectra : :class:`~sklearn.utils.Bunch`
         Dictionary-like object with the attributes
 
         data : ndarray of shape (60, 401) or DataFrame
@@ -139,9 +138,9 @@ def load_gasoline(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
 
     References
     ----------
-    .. [1] J. H. Kalivas, "Two data sets of near infrared spectra",
-       Chemometrics and Intelligent Laboratory Systems 37 (1997) 255-259,
-       :doi:`10.1016/S0169-7439(97)00038-5`.
+    Kalivas, J. H. (1997). Two data sets of near infrared spectra. Chemometrics and
+    Intelligent Laboratory Systems 37, 255-259.
+    https://doi.org/10.1016/S0169-7439(97)00038-5
 
     Examples
     --------
