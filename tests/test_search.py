@@ -867,6 +867,7 @@ def test_the_choice_of_a_selector_that_is_not_asked_for_it_gives_no_warning(n_jo
     given = quick(**options, n_features=[3], n_jobs=n_jobs).fit(X, y)
     assert given.results_["status"].eq("done").all()
     with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         both = quick(**options, n_features=[3, "auto"], n_jobs=n_jobs).fit(X, y)
     assert any("No channel is selected" in str(each.message) for each in warned)
     assert set(both.results_["status"]) == {"done", "failed"}
