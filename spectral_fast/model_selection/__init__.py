@@ -1,4 +1,4 @@
-"""Search for the best calibration: preprocessing × model, cross-validated."""
+"""Search for the best calibration: preprocessing × channels × model, cross-validated."""
 
 from spectral_fast.model_selection._search import SpectralSearchCV
 
