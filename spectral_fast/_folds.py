@@ -45,6 +45,8 @@ def split(
                 f"`cv` must be at most n_samples={len(X)} folds; got {cv}. "
                 f"Use {len(X)} or fewer, or add samples."
             )
+        if stratified:
+            _check_classes(y, cv)
         if groups is None:
             kind = StratifiedKFold if stratified else KFold
         else:
@@ -64,6 +66,16 @@ def split(
     if not splits:
         raise ValueError("`cv` must give at least one fold; got none. Use an int such as 5.")
     return splits
+
+
+def _check_classes(y: np.ndarray, n_folds: int) -> None:
+    most = int(np.unique(y, return_counts=True)[1].max())
+    if n_folds > most:
+        raise ValueError(
+            f"`cv` must be at most the number of samples of the largest class in y, {most}; got "
+            f"{n_folds} folds. Use fewer folds or more samples, or, if y is a quantity, a "
+            "regression."
+        )
 
 
 def check_partition(splits: Splits, n_samples: int) -> None:

@@ -163,7 +163,13 @@ def read_table(
     if target is not None and is_class:
         y = np.array(_to_text(frame.iloc[:, columns[0]]))
     elif target is not None:
-        y = _to_numbers(path, names, frame, columns[:1], decimal_comma).ravel()
+        try:
+            y = _to_numbers(path, names, frame, columns[:1], decimal_comma).ravel()
+        except ValueError as error:
+            raise ValueError(
+                f"{error} If they are classes, say so by `is_class=True`, or --classify on the "
+                "command line."
+            ) from error
     try:
         check_spectra(spectra, channel_names=channels)
     except ValueError as error:  # of the form "X has ...", where the file is the X

@@ -718,11 +718,33 @@ def test_scoring_ranks(table_file, tmp_path, capsys, no_report):
     assert f" {results['mae'].min():.3f}" in printed
 
 
+def test_classes_that_are_not_said_to_be_such(table_file, tmp_path, capsys):
+    changed(target=["a", "b"] * 12).to_csv(table_file, index=False)
+    refuse(capsys, tmp_path, search(table_file, tmp_path / "out"), "--classify")
+
+
+def test_outer_folds(monkeypatch, table_file, tmp_path, capsys, no_report):
+    command = search(table_file, tmp_path / "out", *GRID, "--outer-cv", "2")
+    assert main(command) == 0
+    assert re.search(r"^RMSEP, nested in outer folds: \d", capsys.readouterr().out, re.MULTILINE)
+    estimate = "spectral_fast.model_selection._search.estimate_procedure"
+    monkeypatch.setattr(estimate, end_before_the_outer_folds)
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert "nested" not in printed.out
+    assert "time limit: all candidates were tried, but not in the outer folds." in printed.err
+
+
+def end_before_the_outer_folds(search, *data):
+    search.stopped_, search.outer_score_ = "time limit", np.nan
+
+
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
         ([*["a"] * 23, np.nan], "has no class of 'fat (%)' in row 23 (counted from 0"),
         (["a"] * 24, "has the class 'a' of 'fat (%)' in every row"),
+        (list(range(24)), "the largest class in y, 1; got 3 folds."),
     ],
 )
 def test_bad_classes(table_file, tmp_path, capsys, classes, message):

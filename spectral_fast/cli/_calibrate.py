@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -122,6 +123,8 @@ def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) 
     if search.scoring is not None:
         print(f"Ranked by {score_of(search).name}.\n")
     print(ranking_text(results, scoring=search.scoring))
+    if search.outer_cv is not None and math.isfinite(search.outer_score_):
+        print(f"\n{score_of(search).nested} in outer folds: {abs(search.outer_score_):.4g}")
     n_failed = int((results["status"] == "failed").sum())
     if n_failed:
         print(f"{n_failed} of {len(results)} candidates could not be fitted; see {RESULTS}.")
@@ -136,9 +139,13 @@ def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> 
     """Say how much an ended search has not done, and how to go on."""
     status = search.results_["status"]
     n_missing = int((status == "not evaluated").sum())
+    missing = (
+        f"{n_missing} of {len(status)} candidates were not tried; the files describe the others."
+        if n_missing
+        else "all candidates were tried, but not in the outer folds."
+    )
     print(
-        f"\nspectral-fast: {search.stopped_}: {n_missing} of {len(status)} candidates were not "
-        f"tried; the files describe the others. {_how_to_go_on(arguments)}".rstrip(),
+        f"\nspectral-fast: {search.stopped_}: {missing} {_how_to_go_on(arguments)}".rstrip(),
         file=sys.stderr,
     )
 

@@ -53,7 +53,7 @@ def tiles(outcome: Outcome) -> list[dict[str, str]]:
     score = outcome.score
     named = [(each.heading, _shown(each, outcome.best[each.column])) for each in _ordered(score)]
     if outcome.has_nested:
-        named.insert(1, (f"{score.heading}, nested", _nested(outcome)))
+        named.insert(1, (score.nested, _nested(outcome)))
     return [{"name": name, "value": value, "note": ""} for name, value in named]
 
 
@@ -85,7 +85,7 @@ def quality(outcome: Outcome) -> list[tuple[str, str]]:
     if outcome.has_nested:
         words.append(
             (
-                f"{score.heading}, nested",
+                score.nested,
                 "The whole search, choice of the best included, was repeated in outer folds, and "
                 f"predicted samples that it had not seen. Their {score.name} was "
                 f"{_nested(outcome)}: this is what to expect of new samples.",

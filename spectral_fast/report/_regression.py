@@ -71,12 +71,8 @@ def tiles(outcome: Outcome) -> list[dict[str, str]]:
         found.insert(1, {"name": "RMSECV", "value": rmsecv, "note": unit})
     if outcome.has_nested:
         nested = _words.number(-outcome.search.outer_score_, 3)
-        found.insert(1, {"name": _nested(score), "value": nested, "note": unit})
+        found.insert(1, {"name": score.nested, "value": nested, "note": unit})
     return found
-
-
-def _nested(score: Score) -> str:
-    return f"{'RMSEP' if score.column == 'rmsecv' else score.name}, nested"
 
 
 def quality(outcome: Outcome) -> list[tuple[str, str]]:
@@ -122,7 +118,7 @@ def quality(outcome: Outcome) -> list[tuple[str, str]]:
         error = "mean absolute error" if score.column == "mae" else "typical error"
         words.append(
             (
-                _nested(score),
+                score.nested,
                 "The whole search, choice of the best included, was repeated in outer folds, and "
                 f"predicted samples that it had not seen. Their {error} was "
                 f"{with_unit(-outcome.search.outer_score_)}: this is what to expect of new "

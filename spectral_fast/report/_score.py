@@ -24,6 +24,11 @@ class Score(NamedTuple):
         """The name by itself."""
         return self.name[0].upper() + self.name[1:]
 
+    @property
+    def nested(self) -> str:
+        """The name, by itself, of the estimate in outer folds."""
+        return f"{'RMSEP' if self.name == 'RMSECV' else self.heading}, nested"
+
 
 #: By the names that `SpectralSearchCV` has for them.
 SCORES = {
