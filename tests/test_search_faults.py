@@ -108,8 +108,9 @@ def child(folder, code):
     code = f"""
 from pathlib import Path
 from tests.test_search_faults import csv, search_in
-import warnings
+import signal, warnings
 warnings.simplefilter("ignore")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 folder = Path({str(folder)!r})
 {code}
 """
