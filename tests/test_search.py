@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import re
+import sys
 import warnings
 
 import joblib
@@ -994,12 +995,25 @@ def test_predict_before_fit():
         quick().predict(small()[0])
 
 
-def test_progress_shows_the_best_rmsecv(capsys):
+def test_progress_shows_the_best_rmsecv(capsys, monkeypatch):
     X, y = small()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     search = quick(progress=True).fit(X, y)
     assert f"best RMSECV {-search.best_score_:.4g}" in capsys.readouterr().err
     quick().fit(X, y)
     assert capsys.readouterr().err == ""
+
+
+def test_progress_in_a_file_is_plain_lines(capsys, monkeypatch):
+    X, y = small()
+    quick(progress=True).fit(X, y)
+    assert capsys.readouterr().err == ""  # it took no half minute
+    monkeypatch.setattr("spectral_fast.model_selection._progress._SECONDS_BETWEEN_LINES", 0.0)
+    search = quick(progress=True).fit(X, y)
+    printed = capsys.readouterr().err
+    assert "\r" not in printed
+    last = printed.splitlines()[-1]
+    assert last == f"6 of 6 folds, best RMSECV {-search.best_score_:.4g}, 0 s left"
 
 
 # ------------------------------------------------------------------ rare folds, scores and values

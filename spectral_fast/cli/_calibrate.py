@@ -58,9 +58,7 @@ def calibrate(arguments: argparse.Namespace, subject: Subject, **search_paramete
 
     from spectral_fast.model_selection import SpectralSearchCV
 
-    search = SpectralSearchCV(
-        **search_parameters, n_jobs=arguments.jobs, progress=sys.stderr.isatty()
-    )
+    search = SpectralSearchCV(**search_parameters, n_jobs=arguments.jobs, progress=True)
     table = subject.table
     # The folder comes first: a search of an hour should not end at one that cannot be.
     with input_errors((OSError,)), staged(arguments.out) as folder:

@@ -1,19 +1,24 @@
 """What is told of a search while it runs."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from tqdm.asyncio import tqdm_asyncio
 from tqdm.auto import tqdm
 
 from spectral_fast.model_selection._figures import HeldOut, HeldOutClasses
 
 __all__ = ["Progress"]
 
+#: Between two lines where there is neither a terminal nor a notebook.
+_SECONDS_BETWEEN_LINES = 30.0
+
 
 class Progress:
-    """A bar, and a caller's function, that follow a search.
+    """A bar, or lines in a file, and a caller's function, that follow a search.
 
     Parameters
     ----------
@@ -21,7 +26,7 @@ class Progress:
         Number of candidates times folds.
     held_out : HeldOut or HeldOutClasses
     shows : bool
-        Whether there is a bar.
+        Whether there is a bar; where the standard error is no terminal, a line at intervals.
     callback : callable or None
         Gets a dict after each step: ``done`` and ``total`` count candidates' folds, ``best``
         is the least loss so far (the error, or 1 less the score), ``elapsed`` and
@@ -38,8 +43,11 @@ class Progress:
         self._total = total
         self._held_out = held_out
         self._callback = callback
-        self._bar = tqdm(total=total, disable=not shows, unit="fold")
+        # In a notebook `tqdm` is another class.
+        is_file = tqdm is tqdm_asyncio and not sys.stderr.isatty()
+        self._bar = tqdm(total=total, disable=not shows or is_file, unit="fold")
         self._start = time.monotonic()
+        self._next_line = self._start + (_SECONDS_BETWEEN_LINES if shows and is_file else np.inf)
         self._done = 0
         self._best = np.inf
 
@@ -57,14 +65,24 @@ class Progress:
             self._best = np.fmin.reduce([self._best, *losses])
         self._bar.set_postfix_str(f"best {self._held_out.shown(self._best)}", refresh=False)
         self._bar.update(n_done)
+        now = time.monotonic()
+        elapsed = now - self._start
+        remaining = elapsed * (self._total / max(self._done, 1) - 1)
+        if now >= self._next_line:
+            self._next_line = now + _SECONDS_BETWEEN_LINES
+            best = self._held_out.shown(self._best)
+            print(
+                f"{self._done} of {self._total} folds, best {best}, {remaining:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
         if self._callback is not None:
-            elapsed = time.monotonic() - self._start
             self._callback(
                 {
                     "done": self._done,
                     "total": self._total,
                     "best": self._best,
                     "elapsed": elapsed,
-                    "remaining": elapsed * (self._total / max(self._done, 1) - 1),
+                    "remaining": remaining,
                 }
             )

@@ -102,7 +102,8 @@ class SpectralSearchCV(BaseEstimator):
         Number of parallel workers, as in joblib; -1 uses all cores. Results do
         not depend on it, nor on the backend that ``joblib.parallel_config`` names.
     progress : bool, default=False
-        Show a progress bar with the best candidate so far and the time left.
+        Show a progress bar with the best candidate so far and the time left; where the
+        standard error is a file, a line every half minute.
     callback : callable, default=None
         Gets a dict after each step: ``done`` and ``total`` count candidates' folds,
         ``best`` is the least loss so far (the error, or 1 less the score), ``elapsed``
