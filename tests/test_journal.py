@@ -391,16 +391,9 @@ class TestFaults:
         with refused("missing does not exist. Create it"):
             Journal(tmp_path / "missing" / "search.sqlite", IDENTITY)
 
-    def test_a_read_only_folder(self, tmp_path):
-        tmp_path.chmod(0o500)
-        folder = tmp_path
-        if os.access(folder, os.W_OK):  # root may write anywhere but into the kernel's files
-            folder = Path("/proc")
-        if not folder.is_dir():
-            pytest.skip("no folder is read-only to this user")
+    def test_a_read_only_folder(self, read_only_folder):
         with refused("cannot be opened for writing", "you may write to"):
-            Journal(folder / "search.sqlite", IDENTITY)
-        tmp_path.chmod(0o700)
+            Journal(read_only_folder / "search.sqlite", IDENTITY)
 
     def test_a_foreign_lock_file(self, path):
         path.with_name("search.sqlite.lock").write_text("mine " * 100, encoding="utf-8")

@@ -177,16 +177,11 @@ print(csv(search_in(folder)))
         assert len(fits_in(tmp_path)) == N_TASKS
         assert fits_in(tmp_path).total() < 2 * N_TASKS
 
-    def test_read_only_folder(self, tmp_path):
-        tmp_path.chmod(0o500)
-        folder = tmp_path
-        if os.access(folder, os.W_OK):  # root may write anywhere but into the kernel's files
-            folder = Path("/proc")
-        if not folder.is_dir():
-            pytest.skip("no folder is read-only to this user")
+    def test_read_only_folder(self, read_only_folder):
         with pytest.raises(JournalError, match="cannot be opened for writing"):
-            SpectralSearchCV(["ridge"], "raw", journal=folder / "journal").fit(*mixtures())
-        tmp_path.chmod(0o700)
+            SpectralSearchCV(["ridge"], "raw", journal=read_only_folder / "journal").fit(
+                *mixtures()
+            )
 
     def test_damaged(self, tmp_path):
         search_in(tmp_path)

@@ -9,11 +9,13 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from sklearn.exceptions import ConvergenceWarning
 
 __all__ = ["convergence_apart", "heard", "late_fits", "listening", "of_candidate", "unheard"]
+
+_Value = TypeVar("_Value")
 
 _record: ContextVar[list[str] | None] = ContextVar("record", default=None)
 _late: ContextVar[Counter[int] | None] = ContextVar("late", default=None)
@@ -42,14 +44,18 @@ def listening() -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def heard() -> Iterator[list[str]]:
-    """Collect category and message of this thread's warnings, while there is `listening`."""
-    found: list[str] = []
-    token = _record.set(found)
+def _holding(variable: ContextVar[Any], value: _Value) -> Iterator[_Value]:
+    """Let a variable of this thread hold `value`."""
+    token = variable.set(value)
     try:
-        yield found
+        yield value
     finally:
-        _record.reset(token)
+        variable.reset(token)
+
+
+def heard() -> contextlib.AbstractContextManager[list[str]]:
+    """Collect category and message of this thread's warnings, while there is `listening`."""
+    return _holding(_record, [])
 
 
 @contextlib.contextmanager
@@ -64,25 +70,14 @@ def unheard(start: str) -> Iterator[None]:
             record += [each for each in found if not each.partition(": ")[2].startswith(start)]
 
 
-@contextlib.contextmanager
-def late_fits() -> Iterator[Counter[int]]:
+def late_fits() -> contextlib.AbstractContextManager[Counter[int]]:
     """Count the fits that do not converge by `of_candidate`, while there is `listening`."""
-    found: Counter[int] = Counter()
-    token = _late.set(found)
-    try:
-        yield found
-    finally:
-        _late.reset(token)
+    return _holding(_late, Counter())
 
 
-@contextlib.contextmanager
-def of_candidate(number: int) -> Iterator[None]:
+def of_candidate(number: int) -> contextlib.AbstractContextManager[int]:
     """Tell which candidate of a batch is fitted, by its place in the batch."""
-    token = _candidate.set(number)
-    try:
-        yield
-    finally:
-        _candidate.reset(token)
+    return _holding(_candidate, number)
 
 
 @contextlib.contextmanager
