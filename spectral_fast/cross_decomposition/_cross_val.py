@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from numbers import Integral
 from typing import Any
 
@@ -394,7 +395,8 @@ class _Problem:
         K: np.ndarray | None = None,
         n_sets: int | None = None,
     ) -> None:
-        self.X = X - central_spectrum(X, used)
+        self.spectra = X
+        self.used = used
         self.Y = Y
         self.n_components = n_components
         self.scale = scale
@@ -405,6 +407,11 @@ class _Problem:
         self.C_base = np.empty(0)
         self.n_sets = n_sets
         self.needs_direct = scale
+
+    @cached_property
+    def X(self) -> np.ndarray:
+        """The spectra less a central one."""
+        return self.spectra - central_spectrum(self.spectra, self.used)
 
     def solve(
         self, weights: np.ndarray, test_rows: list[np.ndarray] | None = None
@@ -427,12 +434,14 @@ class _Problem:
                 self.needs_direct = True
                 fits, coef = self._fit_direct()
         if way == "direct":
-            _log.debug("direct way: %d × %d, %d training sets", *self.X.shape, len(self.weights))
+            _log.debug(
+                "direct way: %d × %d, %d training sets", *self.spectra.shape, len(self.weights)
+            )
         return fits, coef
 
     def _cheapest(self) -> str:
         """Return the way that takes the least time, counted in multiplications."""
-        n, p = self.X.shape
+        n, p = self.spectra.shape
         m, A = self.Y.shape[1], self.n_components
         rows = len(self.weights) * m
         changes = np.count_nonzero(self.weights != self.base)
@@ -500,13 +509,14 @@ class _Problem:
 
         Where the workspace holds them, and they are shorter than the samples left out.
         """
-        p = self.X.shape[1]
+        p = self.spectra.shape[1]
         n_folds = len(self.weights)
         changes = np.count_nonzero(self.weights != self.base)
         return 2 * changes > n_folds * p and n_folds * p * p * 8 <= self.workspace * 2**20
 
     def _fit_direct(self) -> tuple[kernels.FoldFits, np.ndarray | None]:
-        n, m = self.Y.shape
+        n, p = self.spectra.shape
+        m = self.Y.shape[1]
         fits = self._in_blocks(
             lambda part: kernels.pls_direct(
                 self.X,
@@ -517,7 +527,7 @@ class _Problem:
                 scale=self.scale,
                 dual=self.wants_coef,
             ),
-            n * (5 * m + self.n_components * (1 + self.wants_coef)) + 16 * m * self.X.shape[1],
+            n * (5 * m + self.n_components * (1 + self.wants_coef)) + 16 * m * p,
         )
         if not self.wants_coef:
             return fits, None
@@ -566,7 +576,8 @@ def central_spectrum(X: np.ndarray, used: np.ndarray) -> np.ndarray:
     products = deviations @ deviations.T
     norms = products.diagonal()
     distances = norms[:, np.newaxis] + norms - 2 * products
-    return X[few[np.median(distances, axis=1).argmin()]]
+    middle = len(few) // 2
+    return X[few[np.partition(distances, middle, axis=1)[:, middle].argmin()]]
 
 
 def _check_training_sets(weights: np.ndarray) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "Config",
     "Spectra",
     "Subset",
+    "by_importance",
     "chosen_methods",
     "configurations",
     "counts_of",
@@ -238,30 +239,39 @@ def selected_subsets(
 ) -> list[Subset]:
     """Return the best channels by a method that asks no model, for each of their numbers."""
     y = study.labels if study.n_classes else study.y
-    of_folds = None
+    parts: list[Any] = [slice(None)]
+    if study.fixed:
+        parts += [train for train, _ in study.splits]
     try:
-        importances = _importances(method, spectra.X, y, counts, study, options)
-        if study.fixed:
-            of_folds = [
-                _importances(method, spectra.X[train], y[train], counts, study, options)
-                for train, _ in study.splits
-            ]
+        orders = [
+            by_importance(_importances(method, spectra.X[rows], y[rows], counts, study, options))
+            for rows in parts
+        ]
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return [Subset(f"top{k}_{method}", np.arange(k), error=text) for k in counts]
-    return [top(k, method, importances, of_folds) for k in counts]
+    return [top(k, method, *orders) for k in counts]
 
 
-def top(
-    k: int, method: str, importances: np.ndarray, of_folds: Sequence[np.ndarray] | None = None
-) -> Subset:
-    """Return the k most important channels, the most important one first."""
-    folds = None if of_folds is None else [_best(each, k) for each in of_folds]
-    return Subset(f"top{k}_{method}", _best(importances, k), folds)
+def by_importance(importances: np.ndarray) -> np.ndarray:
+    """Return the channels, the most important one last."""
+    return np.argsort(importances, kind="stable")
 
 
-def _best(importances: np.ndarray, k: int) -> np.ndarray:
-    return np.argsort(importances, kind="stable")[-k:][::-1]
+def top(k: int, method: str, order: np.ndarray, *orders: np.ndarray) -> Subset:
+    """Return the k most important channels, the most important one first.
+
+    Parameters
+    ----------
+    k : int
+    method : str
+    order : (p,) int
+        The channels `by_importance`.
+    *orders : (p,) int
+        Those of each training set, where they differ.
+    """
+    best, *of_folds = (each[-k:][::-1] for each in (order, *orders))
+    return Subset(f"top{k}_{method}", best, of_folds or None)
 
 
 def _importances(method, X, y, counts, study, options):

@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -36,6 +36,10 @@ _GENERIC = len(FAMILIES) - 1
 #: components come from rounding errors.
 _FEW = 64
 _RANK = 1e-10
+
+
+#: What importances need of a model of partial least squares.
+_OF_COMPONENTS = ("x_weights", "x_scores", "x_loadings", "y_loadings")
 
 
 class Candidate(NamedTuple):
@@ -250,20 +254,20 @@ class _PLSGroup(Group):
         return predictions
 
     def fitted(self, X, rows=slice(None)):
-        X, y = X[rows], self.study.y[rows]
+        X_train, y_train = X[rows], self.study.y[rows]
         counts = [each["n_components"] for each in self.params]
-        most = max((count for count in counts if count <= min(X.shape)), default=None)
+        most = max((count for count in counts if count <= min(X_train.shape)), default=None)
         if most is None:
             return [None] * len(counts)
-        try:
-            largest = cross_decomposition.PLSRegression(most, scale=self.params[0]["scale"])
-            largest.fit(X, y)
-            if not self.study.fixed and not largest.x_weights_[:, -1].any():
-                # Beyond the rank the application has components of rounding errors.
-                largest = clone(self.candidates[0].model).set_params(n_components=most)
-                largest.fit(X, y)
-        except Exception:
-            return super().fitted(X)
+        largest = _components(X_train, y_train, most, self.params[0]["scale"])
+        found = (largest["x_weights_"] != 0.0).any(axis=0)
+        if not found[0] or not (found[-1] or self.study.fixed):
+            # Beyond the rank the application has components of rounding errors.
+            try:
+                model = clone(self.candidates[0].model).set_params(n_components=most)
+                largest = vars(model.fit(X_train, y_train))
+            except Exception:
+                return super().fitted(X, rows)
         return [
             Fit(_first_components(largest, count), params) if count <= most else None
             for count, params in zip(counts, self.params, strict=True)
@@ -436,10 +440,16 @@ def _too_many(count: int, most: int) -> str:
     )
 
 
-def _first_components(fitted: Any, count: int) -> Any:
+def _components(X: np.ndarray, y: np.ndarray, count: int, scale: bool) -> dict[str, np.ndarray]:
+    """Return what a model of so many components has, without the coefficients of scikit-learn's."""
+    target = (y - y.mean())[:, np.newaxis]
+    fitted = kernels.nipals(np.ascontiguousarray(X), target, count, scale, 1, 0.0)
+    return {f"{name}_": getattr(fitted, name).T for name in _OF_COMPONENTS}
+
+
+def _first_components(fitted: Mapping[str, np.ndarray], count: int) -> Any:
     """Return what importances need of the model with the first `count` components."""
-    names = ("x_weights_", "x_scores_", "x_loadings_", "y_loadings_")
-    return SimpleNamespace(**{name: getattr(fitted, name)[:, :count] for name in names})
+    return SimpleNamespace(**{f"{name}_": fitted[f"{name}_"][:, :count] for name in _OF_COMPONENTS})
 
 
 def _forests(estimator, settings, X, y):

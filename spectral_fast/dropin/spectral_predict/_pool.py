@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import joblib
-from threadpoolctl import threadpool_limits
 
+from spectral_fast import kernels
 from spectral_fast.model_selection._tasks import one_thread
 
 __all__ = ["Pool"]
@@ -31,17 +31,17 @@ class Pool:
 
     def __enter__(self) -> "Pool":
         # Before the threads, each of which gives back what it finds.
-        self._limits = threadpool_limits(limits=1)
+        kernels.one_blas_thread().__enter__()
         for each in self._threads:
             each.start()
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, *exception: Any) -> None:
         for _ in self._threads:
             self._tasks.put(((-1,), next(self._numbers), None, ()))
         for each in self._threads:
             each.join()
-        self._limits.restore_original_limits()
+        kernels.one_blas_thread().__exit__(*exception)
 
     def submit(self, priority: tuple, function: Callable, *arguments: Any) -> None:
         """Have a function called; the least priority is first."""

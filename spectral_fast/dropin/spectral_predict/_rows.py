@@ -17,6 +17,8 @@ __all__ = ["Truth", "better", "labels", "ranked", "row"]
 #: Channels that `top_vars` lists.
 _N_TOP = 30
 
+_QUARTILES = ("Q1", "Q2", "Q3", "Q4")
+
 #: Beyond this many standard deviations of y an error says nothing about a model.
 _FAR = 10.0
 
@@ -39,9 +41,14 @@ class Truth:
         means = np.add.reduceat(self.y, self.starts) / self.sizes
         spread = (self.y - np.repeat(means, self.sizes)) ** 2
         self.spread = np.add.reduceat(spread, self.starts)
-        self.quartiles = np.percentile(self.y, [25, 50, 75])
-        number = np.searchsorted(self.quartiles, self.y, side="right")
-        self.in_quartile = (number == np.arange(4)[:, np.newaxis]).astype(float)
+        quartiles = np.percentile(self.y, [25, 50, 75])
+        self.quartiles = quartiles.tolist()
+        number = np.searchsorted(quartiles, self.y, side="right")
+        in_quartile = number == np.arange(4)[:, np.newaxis]
+        with np.errstate(invalid="ignore"):  # NaN for a quartile without samples
+            self.share = in_quartile / in_quartile.sum(axis=1, keepdims=True)
+        self.undefined = self.sizes < 2
+        self.constant = self.spread == 0.0
 
     def metrics(self, held_out: np.ndarray, gives_chances: bool) -> dict[str, Any]:
         """Return the figures of merit of `outputs` for the held-out samples."""
@@ -67,17 +74,15 @@ class Truth:
             raise ValueError("the predictions hold NaN or infinity")
         squared = (self.y - predicted) ** 2
         left = np.add.reduceat(squared, self.starts)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            r2 = 1.0 - left / self.spread
-            quartiles = np.sqrt(self.in_quartile @ squared / self.in_quartile.sum(axis=1))
-        constant = self.spread == 0.0
-        r2[constant] = left[constant] == 0.0  # as scikit-learn has it
-        r2[self.sizes < 2] = np.nan
+        # As scikit-learn has it: without spread there is no error, or nothing is explained.
+        lost = np.divide(left, self.spread, where=~self.constant, out=(left > 0.0).astype(float))
+        lost[self.undefined] = np.nan
+        n_folds = len(left)
         return {
-            "RMSE": np.mean(np.sqrt(left / self.sizes)),
-            "R2": np.mean(r2),
-            "regional_rmse": {f"Q{k + 1}": error for k, error in enumerate(quartiles)},
-            "y_quartiles": self.quartiles.tolist(),
+            "RMSE": np.sqrt(left / self.sizes).sum() / n_folds,
+            "R2": 1.0 - lost.sum() / n_folds,
+            "regional_rmse": dict(zip(_QUARTILES, np.sqrt(self.share @ squared), strict=True)),
+            "y_quartiles": self.quartiles.copy(),
         }
 
     def _auc(self, y: np.ndarray, chances: np.ndarray) -> float:

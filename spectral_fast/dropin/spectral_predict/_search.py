@@ -339,24 +339,20 @@ class _Plan:
     ) -> _Done:
         """Return the rows of one candidate on the channels that matter most to it."""
         X = data.spectra.X
-        error = importances if isinstance(importances, str) else None
-        of_folds = None
-        if self.study.fixed and error is None:
-            of_folds = []
+        found = [importances]
+        if self.study.fixed and not isinstance(importances, str):
             for train, _ in self.study.splits:
                 [fit] = group.fitted(X, train)
-                found = self._importances(group.name, fit, X, train)
-                if isinstance(found, str):
-                    error = found
-                    break
-                of_folds.append(found)
+                found.append(self._importances(group.name, fit, X, train))
+        errors = [each for each in found if isinstance(each, str)]
+        orders = [_grid.by_importance(each) for each in found if not isinstance(each, str)]
         first = 1 + self.methods.index("importance") * len(data.counts)
         placed = []
         for place, k in enumerate(data.counts, first):
-            if isinstance(importances, str) or error is not None:
-                subset = Subset(f"top{k}_importance", np.arange(k), error=error)
+            if errors:
+                subset = Subset(f"top{k}_importance", np.arange(k), error=errors[0])
             else:
-                subset = _grid.top(k, "importance", importances, of_folds)
+                subset = _grid.top(k, "importance", *orders)
             [row], _, _ = self._rows(data, group, subset)
             placed.append((_Place(step, place), row))
         return _Done(placed, [], data)
