@@ -91,6 +91,9 @@ class Group:
     #: Whether fits take little.
     is_linear = False
 
+    #: Whether the folds share work; otherwise each may be asked for by itself.
+    takes_all_folds = True
+
     def __init__(self, study: Study, candidates: Sequence[Candidate], positions: Sequence[int]):
         self.study = study
         self.candidates = list(candidates)
@@ -153,6 +156,7 @@ class _FamilyGroup(Group):
         else:
             self.batches = batches_of(self.estimator, self.settings)
         self.is_linear = type(self.estimator) is Ridge
+        self.takes_all_folds = all(FAMILIES[place].takes_all_folds for place, _ in self.batches)
 
     def held_out(self, X, splits):
         as_is, contiguous = (
@@ -324,6 +328,7 @@ class _PipedGroup(Group):
     """Models behind a step against imbalance, fitted fold by fold as the application does."""
 
     gives_metrics = True
+    takes_all_folds = False
 
     def held_out(self, X, splits):
         answers: list[Any] = []

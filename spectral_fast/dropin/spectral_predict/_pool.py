@@ -1,9 +1,11 @@
 """Threads that share the work of a search."""
 
+import contextlib
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import joblib
@@ -38,33 +40,58 @@ class Pool:
 
     def __exit__(self, *exception: Any) -> None:
         for _ in self._threads:
-            self._tasks.put(((-1,), next(self._numbers), None, ()))
+            self._put((-1,), None)
         for each in self._threads:
             each.join()
         kernels.one_blas_thread().__exit__(*exception)
 
     def submit(self, priority: tuple, function: Callable, *arguments: Any) -> None:
-        """Have a function called; the least priority is first."""
+        """Have a function called; the least priority is first, of numbers from 0."""
         self._n_open += 1
-        self._tasks.put((priority, next(self._numbers), function, arguments))
+        self._put(priority, lambda: self._finished.put(_outcome(function, *arguments)))
 
     def finished(self, wait: bool) -> Iterator[Any]:
         """Yield results as they come, all of them or those that are there; raise a task's error."""
         while self._n_open and (wait or not self._finished.empty()):
-            result = self._finished.get()
+            outcome = self._finished.get()
             self._n_open -= 1
-            if isinstance(result, BaseException):
-                raise result
-            yield result
+            yield _result(outcome)
+
+    def map(self, function: Callable, items: Sequence[Any]) -> list[Any]:
+        """Return what a function gives for each item, by this task and threads that are free."""
+        left = deque(enumerate(items))
+        done: queue.SimpleQueue = queue.SimpleQueue()
+
+        def help_out() -> None:
+            with contextlib.suppress(IndexError):
+                while True:
+                    k, item = left.popleft()
+                    done.put((k, _outcome(function, item)))
+
+        for _ in range(min(len(items), len(self._threads)) - 1):
+            self._put((-1,), help_out)
+        help_out()
+        outcomes = dict(done.get() for _ in items)
+        return [_result(outcomes[k]) for k in range(len(items))]
+
+    def _put(self, priority: tuple, task: Callable | None) -> None:
+        self._tasks.put((priority, next(self._numbers), task))
 
     def _work(self) -> None:
         with one_thread():
-            while True:
-                _, _, function, arguments = self._tasks.get()
-                if function is None:
-                    return
-                try:
-                    result = function(*arguments)
-                except BaseException as error:
-                    result = error
-                self._finished.put(result)
+            while (task := self._tasks.get()[-1]) is not None:
+                task()
+
+
+def _outcome(function: Callable, *arguments: Any) -> Any:
+    """Return what a function gives, or its error."""
+    try:
+        return function(*arguments)
+    except BaseException as error:
+        return error
+
+
+def _result(outcome: Any) -> Any:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome

@@ -5,6 +5,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -241,6 +242,7 @@ class _Plan:
         n_channels: int,
     ):
         self.study = study
+        self.pool = Pool()
         self.truth = _rows.Truth(study)
         self.groups = groups
         self.methods = methods if options["enable_variable_subsets"] else []
@@ -257,15 +259,15 @@ class _Plan:
     def rows(self, all_spectra: Iterator[Spectra]) -> list[dict[str, Any]]:
         """Return the rows in the order of evaluation."""
         progress = _Progress(self)
-        with Pool() as pool:
+        with self.pool:
             for number, spectra in enumerate(all_spectra):
                 data = self._shared(number, spectra)
                 progress.announce(data)
-                self._submit(pool, data)
-                for done in pool.finished(wait=False):
-                    self._take(pool, done, progress)
-            for done in pool.finished(wait=True):
-                self._take(pool, done, progress)
+                self._submit(data)
+                for done in self.pool.finished(wait=False):
+                    self._take(done, progress)
+            for done in self.pool.finished(wait=True):
+                self._take(done, progress)
         return progress.rows
 
     def _shared(self, number: int, spectra: Spectra) -> _Spectra:
@@ -289,7 +291,7 @@ class _Plan:
         selected = len(self.methods) * len(data.counts) if self._has_subsets(name) else 0
         return 1 + selected + len(data.regions)
 
-    def _submit(self, pool: Pool, data: _Spectra) -> None:
+    def _submit(self, data: _Spectra) -> None:
         everything = Subset("full", None)
         after = 1 + len(self.methods) * len(data.counts)
         for name, groups in self.groups.items():
@@ -303,18 +305,18 @@ class _Plan:
                 for place, subset in shared:
                     # What others wait for is first; then what takes longest.
                     priority = (data.number, place != 0, -self._cost(group, data, subset))
-                    pool.submit(priority, self._evaluate, data, group, place, subset)
+                    self.pool.submit(priority, self._evaluate, data, group, place, subset)
 
     def _cost(self, group: Group, data: _Spectra, subset: Subset) -> int:
         p = data.spectra.X.shape[1] if subset.channels is None else len(subset.channels)
         return p * len(group.candidates) * (1 if group.is_linear else 10)
 
-    def _take(self, pool: Pool, done: _Done, progress: "_Progress") -> None:
+    def _take(self, done: _Done, progress: "_Progress") -> None:
         progress.add(done.rows)
         for group, step, importances in done.importances:
             cost = -10 * self._cost(group, done.data, Subset("", None))
             priority = (done.data.number, True, cost)
-            pool.submit(priority, self._by_importance, done.data, group, step, importances)
+            self.pool.submit(priority, self._by_importance, done.data, group, step, importances)
 
     # --- tasks --------------------------------------------------------------------------
 
@@ -362,10 +364,8 @@ class _Plan:
         X = data.spectra.X
         if subset.channels is not None:
             X = X[:, subset.channels]
-        found = [self._metrics(group, each) for each in self._held_out(data, group, subset, X)]
-        fits: list[Fit | None] = []
-        if group.is_reported and not all(isinstance(each, str) for each in found):
-            fits = group.fitted(X)
+        answers, fits = self._answers(data, group, subset, X)
+        found = [self._metrics(group, each) for each in answers]
         told = group.reported(fits) if fits else [None] * len(found)
         rows = []
         for candidate, metrics, fit in zip(group.candidates, found, told, strict=True):
@@ -387,17 +387,27 @@ class _Plan:
             )
         return rows, fits, X
 
-    def _held_out(self, data: _Spectra, group: Group, subset: Subset, X: np.ndarray) -> list[Any]:
+    def _answers(
+        self, data: _Spectra, group: Group, subset: Subset, X: np.ndarray
+    ) -> tuple[list[Any], list[Fit | None]]:
+        """Return the held-out outputs or errors of each candidate, and the fits to all samples."""
         splits = self.study.splits
         if subset.error is not None:
-            return [subset.error] * len(group.candidates)
-        if subset.of_folds is None:
-            return group.held_out(X, splits)
-        folds = [
-            group.held_out(data.spectra.X[:, channels], [split])
-            for channels, split in zip(subset.of_folds, splits, strict=True)
+            return [subset.error] * len(group.candidates), []
+        if subset.of_folds is None and group.takes_all_folds:
+            answers = group.held_out(X, splits)
+            failed = all(isinstance(each, str) for each in answers)
+            return answers, group.fitted(X) if group.is_reported and not failed else []
+        spectra = [X] * len(splits)
+        if subset.of_folds is not None:
+            spectra = [data.spectra.X[:, channels] for channels in subset.of_folds]
+        calls: list[Any] = [
+            partial(group.held_out, each, [split])
+            for each, split in zip(spectra, splits, strict=True)
         ]
-        return [_together(parts) for parts in zip(*folds, strict=True)]
+        calls.append(partial(group.fitted, X) if group.is_reported else list)
+        *folds, fits = self.pool.map(lambda call: call(), calls)
+        return [_together(parts) for parts in zip(*folds, strict=True)], fits
 
     def _metrics(self, group: Group, answer: Any) -> dict[str, Any] | str:
         if isinstance(answer, str):
