@@ -1,7 +1,9 @@
 """The replacement of the application's search against the stand-in's, one fit after another."""
 
 import inspect
+import threading
 import warnings
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from sklearn.svm import SVR
 from spectral_fast import cross_decomposition, dropin
 from spectral_fast.datasets import load_gasoline
 from spectral_fast.dropin.spectral_predict import _textbook
+from spectral_fast.dropin.spectral_predict._pool import Pool
 from tests import standin
 
 EVERY_METHOD = ["importance", "spa", "uve", "uve_spa", "ipls"]
@@ -298,6 +301,36 @@ def test_an_error_in_the_callback_ends_the_search():
     X, y = spectra(step=16)
     with dropin.patched(standin.NAME), pytest.raises(KeyboardInterrupt):
         standin.load("search").run_search(X, y, "regression", progress_callback=stop, **SMALL)
+
+
+class TestPool:
+    def test_a_task_shares_its_items_with_free_threads(self):
+        """Each of two items waits for the other, so that one thread could not do both."""
+        barrier = threading.Barrier(2, timeout=60)
+
+        def meet(item):
+            barrier.wait()
+            return 10 * item
+
+        with mock.patch("joblib.cpu_count", return_value=2), Pool() as pool:
+            pool.submit((0,), pool.map, meet, [1, 2, 3, 4])
+            assert [*pool.finished(wait=True)] == [[10, 20, 30, 40]]
+
+    def test_busy_threads_are_not_waited_for(self):
+        go_on = threading.Event()
+        with mock.patch("joblib.cpu_count", return_value=2), Pool() as pool:
+            pool.submit((0,), go_on.wait, 60)
+            pool.submit((1,), pool.map, abs, [-1, -2])
+            results = pool.finished(wait=True)
+            assert next(results) == [1, 2]
+            go_on.set()
+            assert [*results] == [True]
+
+    def test_an_error_of_an_item_is_that_of_the_task(self):
+        with Pool() as pool:
+            pool.submit((0,), pool.map, (1).__truediv__, [1, 0, 2])
+            with pytest.raises(ZeroDivisionError):
+                [*pool.finished(wait=True)]
 
 
 def test_the_textbook_selects_inside_the_folds():
