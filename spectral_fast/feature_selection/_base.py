@@ -1,6 +1,9 @@
 """What the selectors of channels share."""
 
+import contextlib
 import re
+import warnings
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
@@ -14,7 +17,17 @@ from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite, check_finite_targets
 from spectral_fast.feature_selection._scores import geometric_sizes, path_rmsecv
 
-__all__ = ["ChannelSelector", "channel_axis", "channel_names", "is_count"]
+__all__ = [
+    "NOTHING_SELECTED",
+    "ChannelSelector",
+    "channel_axis",
+    "channel_names",
+    "is_count",
+    "nothing_selected_ignored",
+]
+
+#: How the warning of a selector begins whose own choice is empty.
+NOTHING_SELECTED = "No channel is selected"
 
 #: As in "-900.5 nm" or "nm900".
 _NUMBER = re.compile(r"(^[-+])?\d+(\.\d+)?")
@@ -203,6 +216,14 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
+
+
+@contextlib.contextmanager
+def nothing_selected_ignored() -> Iterator[None]:
+    """Keep silent about a selector's own choice, where another one is made."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", NOTHING_SELECTED, UserWarning)
+        yield
 
 
 def is_count(value: Any, most: int) -> bool:

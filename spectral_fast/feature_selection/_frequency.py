@@ -1,6 +1,5 @@
 """How often a selector chooses each channel."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,11 @@ from threadpoolctl import threadpool_limits
 from spectral_fast import kernels
 from spectral_fast._folds import random_training_sets, split
 from spectral_fast._plotting import new_axes
-from spectral_fast.feature_selection._base import channel_axis, channel_names
+from spectral_fast.feature_selection._base import (
+    channel_axis,
+    channel_names,
+    nothing_selected_ignored,
+)
 
 __all__ = ["SelectionFrequency", "selection_frequency"]
 
@@ -230,6 +233,5 @@ def _quiet_and_serial() -> Iterator[None]:
 
     Sums that a BLAS splits over threads would make results depend on their number.
     """
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "No channel is selected", UserWarning)
+    with threadpool_limits(limits=1), nothing_selected_ignored():
         yield

@@ -14,7 +14,7 @@ from spectral_fast import kernels
 from spectral_fast._validation import check_sample_weight
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.cross_decomposition._cross_val import fit_resamples
-from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._base import NOTHING_SELECTED, ChannelSelector
 from spectral_fast.feature_selection._scores import target_scales
 
 __all__ = ["VIP", "CoefficientMagnitude", "SelectivityRatio"]
@@ -122,7 +122,7 @@ class _ImportanceSelector(ChannelSelector):
         selected = (importances >= (1 - _ROUNDING) * least) & (importances > 0)
         if not selected.any():
             warnings.warn(
-                "No channel is selected: the largest importance is "
+                f"{NOTHING_SELECTED}: the largest importance is "
                 f"{importances.max():.3g}, and must be positive and at least {least:.3g}. Lower "
                 "`threshold`, or give the number of channels as `n_features_to_select`.",
                 stacklevel=5,  # the caller of fit, beyond its decorator

@@ -1,6 +1,5 @@
 """A number of channels from a selector that would choose one itself."""
 
-import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -9,7 +8,7 @@ from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._base import ChannelSelector, nothing_selected_ignored
 from spectral_fast.feature_selection._importance import VIP
 
 __all__ = ["TopChannels"]
@@ -77,9 +76,7 @@ class TopChannels(ChannelSelector):
         spectra = self._validate_spectra(X)
         self._check_count("n_features", self.n_features)
         selector = VIP() if self.selector is None else clone(self.selector)
-        with warnings.catch_warnings():
-            # The selector's own choice does not matter here.
-            warnings.filterwarnings("ignore", "No channel is selected", UserWarning)
+        with nothing_selected_ignored():
             self.selector_ = selector.fit(X, y, groups=groups)
         chosen = np.asarray(self.selector_.subset(self.n_features))
         self._set(spectra, chosen, self.selector_.scores_, self.selector_.ranking_)

@@ -14,7 +14,7 @@ from spectral_fast import kernels
 from spectral_fast._folds import random_training_sets, split
 from spectral_fast._validation import check_sample_weight
 from spectral_fast.cross_decomposition._cross_val import fit_blocks, fit_resamples
-from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._base import NOTHING_SELECTED, ChannelSelector
 
 __all__ = ["MCUVE", "UVE"]
 
@@ -378,7 +378,7 @@ class MCUVE(ChannelSelector):
 def nothing_selected(uve: UVE, scores: np.ndarray) -> str:
     """Return what to say where none of the `scores` exceeds the cutoff."""
     return (
-        "No channel is selected: the largest |mean / sd| of a channel's coefficients is "
+        f"{NOTHING_SELECTED}: the largest |mean / sd| of a channel's coefficients is "
         f"{scores.max():.3g}, and that of the noise, the cutoff, {uve.cutoff_:.3g}. "
         "Lower `cutoff`, change `n_components`, or check that X has to do with y."
     )

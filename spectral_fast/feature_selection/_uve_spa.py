@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 
-from spectral_fast.feature_selection._base import ChannelSelector
+from spectral_fast.feature_selection._base import ChannelSelector, nothing_selected_ignored
 from spectral_fast.feature_selection._spa import SPA, check_starts, size_range
 from spectral_fast.feature_selection._uve import UVE, nothing_selected
 
@@ -179,8 +179,7 @@ class UVESPA(ChannelSelector):
             cutoff=self.cutoff,
             random_state=self.random_state,
         )
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "No channel is selected", UserWarning)
+        with nothing_selected_ignored():
             self.uve_.fit(X, y, sample_weight=sample_weight, groups=groups)
         survivors = self.uve_.get_support(indices=True)
         selected = survivors

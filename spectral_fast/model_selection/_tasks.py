@@ -16,6 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import ThreadpoolController
 
 from spectral_fast._folds import Splits
+from spectral_fast.feature_selection._base import NOTHING_SELECTED
 from spectral_fast.kernels import thread_limit
 from spectral_fast.model_selection._grid import Model, Selection
 from spectral_fast.model_selection._warnings import late_fits, of_candidate, unheard
@@ -33,9 +34,6 @@ __all__ = [
     "one_thread",
     "run_task",
 ]
-
-#: How selectors begin that warn of their own choice.
-_OWN_CHOICE = "No channel is selected"
 
 #: The fold of a selection that is made on all samples.
 EVERYTHING = -1
@@ -202,7 +200,7 @@ def _select(task: SelectTask, shared: Shared, X: np.ndarray) -> Channels:
         if shared.groups is not None and has_fit_parameter(selector, "groups"):
             extra["groups"] = shared.groups[rows]
         # The selector's own choice does not matter where all numbers of channels are given.
-        own = contextlib.nullcontext() if None in selection.sizes else unheard(_OWN_CHOICE)
+        own = contextlib.nullcontext() if None in selection.sizes else unheard(NOTHING_SELECTED)
         with own:
             fitted = selector.fit(X[rows], shared.y[rows], **extra)
     except Exception as error:

@@ -3,14 +3,13 @@
 The names and arguments are the application's.
 """
 
-import warnings
-
 import numpy as np
 
 from spectral_fast.dropin.spectral_predict import _folds
 from spectral_fast.dropin.spectral_predict import _variable_selection as _kept
 from spectral_fast.dropin.spectral_predict._inputs import check_inputs
 from spectral_fast.feature_selection import SPA, UVE
+from spectral_fast.feature_selection._base import nothing_selected_ignored
 
 __all__ = [
     "compute_vip",
@@ -81,7 +80,5 @@ def _uve(X, y, n_components, cv_folds):
         cv=_folds.shuffled(len(X), cv_folds),
         random_state=None,
     )
-    with warnings.catch_warnings():
-        # Where no channel exceeds the noise, the application keeps them all.
-        warnings.filterwarnings("ignore", message="No channel is selected", category=UserWarning)
+    with nothing_selected_ignored():  # the application keeps all channels then
         return uve.fit(X, y)
