@@ -173,6 +173,7 @@ def test_models_equal_the_definition(options):
         {"variable_counts": [9, 500, 4]},
         {"variable_counts": [500], "variable_selection_methods": ["spa"]},
         {"variable_counts": []},
+        {"variable_counts": [0, -5, 3]},
         {"variable_selection_methods": []},
         {"variable_selection_methods": ["boruta", "uve"], "uve_cutoff_multiplier": 0.5},
         {"variable_selection_methods": ["uve_spa"], "uve_n_components": 2},
@@ -432,6 +433,12 @@ def test_the_textbook_does_not_score_rows_with_enormous_errors():
     assert fixed.loc[far, "CompositeScore"].isna().all()
     assert set(fixed.loc[far, "Rank"]) == {len(fixed) - far.sum() + 1}
     assert kept["CompositeScore"].notna().all()
+
+
+def test_the_textbook_selects_at_least_one_channel():
+    options = SMALL | NO_REGIONS | {"enabled_models": ["Ridge"], "variable_counts": [0, -5, 3]}
+    table, _, _ = search(*spectra(step=16), "regression", "fix", **options)
+    assert set(table["SubsetTag"]) == {"full", "top3_importance"}
 
 
 def test_the_textbook_names_the_lists_that_are_ignored(monkeypatch):

@@ -32,6 +32,7 @@ __all__ = [
     "all_failed",
     "fit_transform",
     "one_thread",
+    "outcomes",
     "run_task",
 ]
 
@@ -243,7 +244,7 @@ def _evaluate(
         matrix = _matrix(X, found, shared, splits)
         for job in jobs:
             model = shared.models[job.model]
-            for position, outcome in _answer(model, job, matrix, shared.raises):
+            for position, outcome in outcomes(model, job, matrix, shared.raises):
                 yield (size, job.model, position), outcome
 
 
@@ -276,7 +277,7 @@ def _evaluate_by_importance(
             channels = np.sort(order[: job.size])
             matrix = _matrix(X, channels, shared, splits)
             one = job._replace(positions=(position,))
-            [(_, outcome)] = _answer(model, one, matrix, shared.raises)
+            [(_, outcome)] = outcomes(model, one, matrix, shared.raises)
             outcome = outcome._replace(
                 seconds=outcome.seconds + share, n_late=outcome.n_late + n_late
             )
@@ -306,7 +307,7 @@ def _matrix(X: np.ndarray, channels: np.ndarray | None, shared: Shared, splits: 
     return Matrix(X, shared.y, splits, shared.n_classes)
 
 
-def _answer(model: Model, job: Job, matrix: Matrix, raises: bool) -> Iterator[tuple[int, Outcome]]:
+def outcomes(model: Model, job: Job, matrix: Matrix, raises: bool) -> Iterator[tuple[int, Outcome]]:
     """Yield the outcome of each setting of a job."""
     family = FAMILIES[job.family]
     for each in _tried(

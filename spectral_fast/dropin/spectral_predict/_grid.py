@@ -95,9 +95,13 @@ def chosen_methods(methods: Sequence[str] | None) -> list[str]:
     return [each for each in methods or () if each in METHODS] or ["importance"]
 
 
-def counts_of(given: Sequence[int] | None, n_channels: int) -> list[int]:
-    """Return the numbers of channels to select."""
-    return [k for k in (_COUNTS if given is None else given) if k < n_channels]
+def counts_of(given: Sequence[int] | None, n_channels: int, fixed: bool) -> list[int]:
+    """Return the numbers of channels to select.
+
+    To the application 0 means all channels, and -1 all but one.
+    """
+    least = 1 if fixed else -np.inf
+    return [k for k in (_COUNTS if given is None else given) if least <= k < n_channels]
 
 
 # --- models -----------------------------------------------------------------------------

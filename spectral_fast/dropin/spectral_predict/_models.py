@@ -16,7 +16,7 @@ from sklearn.svm import SVC, SVR
 from spectral_fast import cross_decomposition, kernels
 from spectral_fast.cross_decomposition._cross_val import predict_held_out
 from spectral_fast.model_selection._grid_models import Model
-from spectral_fast.model_selection._tasks import Job, _answer
+from spectral_fast.model_selection._tasks import Job, outcomes
 from spectral_fast.model_selection.families import FAMILIES, Matrix, batches_of, made, outputs
 from spectral_fast.model_selection.families._boosting_libraries import library_of
 from spectral_fast.model_selection.families._elastic_net import ElasticNetFamily
@@ -169,7 +169,7 @@ class _FamilyGroup(Group):
             job = Job(None, 0, tuple(batch), place)
             # Some other models end elsewhere if sums are rounded in another order.
             matrix = as_is if place == _GENERIC else contiguous
-            for position, outcome in _answer(model, job, matrix, raises=False):
+            for position, outcome in outcomes(model, job, matrix, raises=False):
                 answers[position] = outcome.error or outcome.held_out
         return answers
 
@@ -260,9 +260,10 @@ class _PLSGroup(Group):
     def fitted(self, X, rows=slice(None)):
         X_train, y_train = X[rows], self.study.y[rows]
         counts = [each["n_components"] for each in self.params]
-        most = max((count for count in counts if count <= min(X_train.shape)), default=None)
-        if most is None:
+        possible = [count for count in counts if 1 <= count <= min(X_train.shape)]
+        if not possible:
             return [None] * len(counts)
+        most = max(possible)
         largest = _components(X_train, y_train, most, self.params[0]["scale"])
         found = (largest["x_weights_"] != 0.0).any(axis=0)
         if not found[0] or not (found[-1] or self.study.fixed):
@@ -273,7 +274,7 @@ class _PLSGroup(Group):
             except Exception:
                 return super().fitted(X, rows)
         return [
-            Fit(_first_components(largest, count), params) if count <= most else None
+            Fit(_first_components(largest, count), params) if count in possible else None
             for count, params in zip(counts, self.params, strict=True)
         ]
 
@@ -284,14 +285,14 @@ class _PLSDAGroup(Group):
     def held_out(self, X, splits):
         answers: list[Any] = []
         transformers: dict[int, Any] = {}  # by fold: scores of the most components
-        for candidate, params in zip(self.candidates, self.params, strict=True):
+        for params in self.params:
             try:
-                answers.append(self._outputs(candidate, params, X, splits, transformers))
+                answers.append(self._outputs(params, X, splits, transformers))
             except Exception as error:
                 answers.append(message(error))
         return answers
 
-    def _outputs(self, candidate, params, X, splits, transformers):
+    def _outputs(self, params, X, splits, transformers):
         parts = []
         for fold, (train, test) in enumerate(splits):
             if fold not in transformers:
@@ -396,9 +397,6 @@ class _PipedGroup(Group):
             # The application asks the step for spectra, which it does not give.
             return [each and each._replace(model=None) for each in fits]
         return fits
-
-    def one(self, k):
-        return _PipedGroup(self.study, [self.candidates[k]], [self.positions[k]])
 
 
 def grouped(study: Study, candidates: Sequence[Candidate]) -> list[Group]:

@@ -91,6 +91,7 @@ _FIXED = (
     "rows with errors beyond ten standard deviations of y are not scored",
     "PLS takes weights of samples",
     "PLS-DA has its parameters and its most important channels",
+    "numbers of channels below 1 are left out",
     "what the grid leaves out is named in a warning",
 )
 
@@ -271,7 +272,8 @@ class _Plan:
         return progress.rows
 
     def _shared(self, number: int, spectra: Spectra) -> _Spectra:
-        counts = _grid.counts_of(self.options["variable_counts"], spectra.X.shape[1])
+        n_channels = spectra.X.shape[1]
+        counts = _grid.counts_of(self.options["variable_counts"], n_channels, self.study.fixed)
         selected = {
             method: _grid.selected_subsets(method, spectra, self.study, counts, self.options)
             for method in self.methods
@@ -405,6 +407,7 @@ class _Plan:
             partial(group.held_out, each, [split])
             for each, split in zip(spectra, splits, strict=True)
         ]
+        # All samples beside the folds: the fit is lost only where every fold fails.
         calls.append(partial(group.fitted, X) if group.is_reported else list)
         *folds, fits = self.pool.map(lambda call: call(), calls)
         return [_together(parts) for parts in zip(*folds, strict=True)], fits
