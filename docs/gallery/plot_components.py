@@ -21,7 +21,7 @@ spectra, fat = SNV().fit_transform(meat.data), meat.target["fat"]
 # RMSECV comes from the spread of the squared errors of the samples.
 
 pls = PLSRegressionCV(max_components=20, cv=10, rule="1se").fit(spectra, fat)
-rmsecv, se = pls.cv_rmse_, pls.cv_rmse_se_
+rmsecv, se = pls.rmsecv_, pls.rmsecv_se_
 least, chosen = rmsecv.argmin(), pls.n_components_
 for name, n_components in (("least", least), ("1 SE", chosen)):
     error = f"{rmsecv[n_components]:.2f} ± {se[n_components]:.2f} % fat"
