@@ -42,7 +42,7 @@ def folds(n, n_splits=4):
 
 def losses_of(pls, y, scoring="rmse"):
     """Losses of each sample with 1, 2, … components, as the rules see them."""
-    relative = (pls.cv_predictions_[1:] - y) / y.std(axis=0, ddof=1)
+    relative = (pls.oof_predictions_[1:] - y) / y.std(axis=0, ddof=1)
     losses = relative**2 if scoring == "rmse" else np.abs(relative)
     return losses.reshape(*losses.shape[:2], -1).mean(axis=2)
 
@@ -58,11 +58,11 @@ class TestAgainstTheTwin:
         pls = PLSRegressionCV(5, cv=4, **settings).fit(X, y)
         picked, rmse, predictions = reference.pls_cv(X, y.reshape(12, -1), 5, folds(12), **settings)
         assert pls.n_components_ == picked
-        assert_allclose(pls.cv_rmse_.reshape(6, -1), rmse, rtol=1e-7)
-        assert_allclose(pls.cv_predictions_.reshape(predictions.shape), predictions, rtol=1e-6)
-        assert pls.cv_rmse_.shape == (6, *y.shape[1:])
-        assert pls.cv_rmse_se_.shape == (6, *y.shape[1:])
-        assert pls.cv_predictions_.shape == (6, *y.shape)
+        assert_allclose(pls.rmsecv_.reshape(6, -1), rmse, rtol=1e-7)
+        assert_allclose(pls.oof_predictions_.reshape(predictions.shape), predictions, rtol=1e-6)
+        assert pls.rmsecv_.shape == (6, *y.shape[1:])
+        assert pls.rmsecv_se_.shape == (6, *y.shape[1:])
+        assert pls.oof_predictions_.shape == (6, *y.shape)
 
     @pytest.mark.parametrize("rule", ["min", "1se", "wold"])
     @settings(deadline=None, derandomize=True, max_examples=15)
@@ -83,7 +83,7 @@ class TestAgainstTheTwin:
             X, y.reshape(n, -1), largest, splits, rule, scoring=scoring
         )
         assert pls.n_components_ == picked
-        assert_allclose(pls.cv_rmse_.reshape(rmse.shape), rmse, rtol=1e-6)
+        assert_allclose(pls.rmsecv_.reshape(rmse.shape), rmse, rtol=1e-6)
 
     @pytest.mark.parametrize("seed", range(5))
     def test_p_values_are_those_of_all_exchanges(self, seed):
@@ -105,15 +105,15 @@ class TestAgainstTheTwin:
         """R's pls prints 1.545 for gasoline, 50 samples, leave-one-out, 0 components."""
         X, octane = load_gasoline(return_X_y=True)
         pls = PLSRegressionCV(10, cv=LeaveOneOut()).fit(X[:50], octane[:50])
-        assert round(pls.cv_rmse_[0], 3) == 1.545
+        assert round(pls.rmsecv_[0], 3) == 1.545
         assert pls.n_components_ == 8
 
     def test_standard_error(self):
         X, y = mixtures(40, n_targets=3)
         pls = PLSRegressionCV(3).fit(X, y)
-        squares = (pls.cv_predictions_ - y) ** 2
-        expected = squares.std(axis=1, ddof=1) / np.sqrt(40) / (2 * pls.cv_rmse_)
-        assert_allclose(pls.cv_rmse_se_, expected)
+        squares = (pls.oof_predictions_ - y) ** 2
+        expected = squares.std(axis=1, ddof=1) / np.sqrt(40) / (2 * pls.rmsecv_)
+        assert_allclose(pls.rmsecv_se_, expected)
 
 
 class TestRules:
@@ -128,16 +128,16 @@ class TestRules:
     def test_one_standard_error(self):
         X, y = mixtures(30, noise=0.3, seed=2)
         pls = PLSRegressionCV(8, rule="1se").fit(X, y)
-        least = pls.cv_rmse_[1:].argmin() + 1
-        bound = pls.cv_rmse_[least] + pls.cv_rmse_se_[least]
+        least = pls.rmsecv_[1:].argmin() + 1
+        bound = pls.rmsecv_[least] + pls.rmsecv_se_[least]
         assert pls.n_components_ < least
-        assert pls.cv_rmse_[pls.n_components_] <= bound
-        assert (pls.cv_rmse_[1 : pls.n_components_] > bound).all()
+        assert pls.rmsecv_[pls.n_components_] <= bound
+        assert (pls.rmsecv_[1 : pls.n_components_] > bound).all()
 
     def test_wold(self):
         X, y = mixtures(30, noise=0.3, seed=2)
         pls = PLSRegressionCV(8, rule="wold").fit(X, y)
-        ratios = (pls.cv_rmse_[2:] / pls.cv_rmse_[1:-1]) ** 2
+        ratios = (pls.rmsecv_[2:] / pls.rmsecv_[1:-1]) ** 2
         assert (ratios[: pls.n_components_ - 1] < 0.95).all()
         assert ratios[pls.n_components_ - 1] >= 0.95
 
@@ -200,8 +200,8 @@ class TestTheFittedModel:
             models={"pls": {"n_components": [1, 2, 3, 4, 5]}}, preprocessing="raw", random_state=3
         ).fit(X, y)
         by_count = search.results_.sort_values("n_components")
-        assert_allclose(pls.cv_rmse_[1:], by_count["rmsecv"], rtol=1e-9)
-        assert_allclose(pls.cv_rmse_se_[1:], by_count["rmsecv_se"], rtol=1e-7)
+        assert_allclose(pls.rmsecv_[1:], by_count["rmsecv"], rtol=1e-9)
+        assert_allclose(pls.rmsecv_se_[1:], by_count["rmsecv_se"], rtol=1e-7)
         assert pls.n_components_ == search.best_params_["model__n_components"]
 
     def test_splitters(self):
@@ -209,9 +209,9 @@ class TestTheFittedModel:
         groups = np.arange(20) // 4
         expected = PLSRegressionCV(4, cv=list(GroupKFold(5).split(X, y, groups))).fit(X, y)
         grouped = PLSRegressionCV(4, cv=GroupKFold(5)).fit(X, y, groups=groups)
-        assert_array_equal(grouped.cv_rmse_, expected.cv_rmse_)
+        assert_array_equal(grouped.rmsecv_, expected.rmsecv_)
         ten = PLSRegressionCV(4, cv=10).fit(X, y)
-        assert_array_equal(PLSRegressionCV(4, cv=None).fit(X, y).cv_rmse_, ten.cv_rmse_)
+        assert_array_equal(PLSRegressionCV(4, cv=None).fit(X, y).rmsecv_, ten.rmsecv_)
 
     @every_rule
     def test_seeds(self, rule):
@@ -220,16 +220,16 @@ class TestTheFittedModel:
             PLSRegressionCV(5, rule=rule, random_state=seed).fit(X, y)
             for seed in (7, np.random.RandomState(7))
         )
-        assert_array_equal(first.cv_predictions_, second.cv_predictions_)
+        assert_array_equal(first.oof_predictions_, second.oof_predictions_)
         assert first.n_components_ == second.n_components_
         other = PLSRegressionCV(5, rule=rule, random_state=8).fit(X, y)
-        assert (other.cv_rmse_ != first.cv_rmse_).any()
+        assert (other.rmsecv_ != first.rmsecv_).any()
 
     def test_count_is_cut_to_what_the_data_give(self):
         X, y = mixtures(8)
-        assert len(PLSRegressionCV(cv=4).fit(X, y).cv_rmse_) == 6  # 6 samples train, 5 counts
+        assert len(PLSRegressionCV(cv=4).fit(X, y).rmsecv_) == 6  # 6 samples train, 5 counts
         X, y = mixtures(30, p=3)
-        assert len(PLSRegressionCV().fit(X, y).cv_rmse_) == 4
+        assert len(PLSRegressionCV().fit(X, y).rmsecv_) == 4
 
     def test_in_a_pipeline_with_frames(self):
         X, octane = load_gasoline(as_frame=True, return_X_y=True)
@@ -254,7 +254,7 @@ class TestTheFittedModel:
     def test_threads(self):
         X, y = mixtures(30)
         one, all_of_them = (PLSRegressionCV(5, n_jobs=n).fit(X, y) for n in (1, -1))
-        assert_array_equal(one.cv_predictions_, all_of_them.cv_predictions_)
+        assert_array_equal(one.oof_predictions_, all_of_them.oof_predictions_)
 
 
 class TestDegenerate:
@@ -264,13 +264,13 @@ class TestDegenerate:
             warnings.simplefilter("always")
             pls = PLSRegressionCV(4).fit(X, np.full(20, 3.0))
         assert pls.n_components_ == 1
-        assert_allclose(pls.cv_rmse_, 0.0, atol=1e-12)
+        assert_allclose(pls.rmsecv_, 0.0, atol=1e-12)
         assert_allclose(pls.predict(X), 3.0)
 
     def test_one_of_the_targets_constant(self):
         X, y = mixtures(20)
         pls = PLSRegressionCV(4).fit(X, np.column_stack([y, np.full(20, 3.0)]))
-        assert_allclose(pls.cv_rmse_[:, 1], 0.0, atol=1e-12)
+        assert_allclose(pls.rmsecv_[:, 1], 0.0, atol=1e-12)
         assert pls.n_components_ == PLSRegressionCV(4).fit(X, y).n_components_
 
     @every_rule
@@ -348,7 +348,7 @@ class TestPlot:
         assert len(ax.containers) == n_targets
         for target, container in enumerate(ax.containers):
             counts, curve = container.lines[0].get_data()
-            rmse = pls.cv_rmse_.reshape(6, -1)[:, target]
+            rmse = pls.rmsecv_.reshape(6, -1)[:, target]
             assert_array_equal(counts, np.arange(6))
             assert_allclose(curve, rmse if n_targets == 1 else rmse / rmse[0])
         assert ax.lines[-1].get_xdata()[0] == pls.n_components_

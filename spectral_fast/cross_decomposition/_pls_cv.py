@@ -68,13 +68,13 @@ class PLSRegressionCV(PLSRegression):
     ----------
     n_components_ : int
         The number of components picked, also available as `n_components`.
-    cv_rmse_ : ndarray of shape (n_counts, ) or (n_counts, n_targets)
-        RMSECV over all samples, in the unit of y: ``cv_rmse_[a]`` is that of `a`
-        components, ``cv_rmse_[0]`` that of predicting the training mean.
-    cv_rmse_se_ : ndarray of the shape of `cv_rmse_`
+    rmsecv_ : ndarray of shape (n_counts,) or (n_counts, n_targets)
+        RMSECV over all samples, in the unit of y: ``rmsecv_[a]`` is that of `a`
+        components, ``rmsecv_[0]`` that of predicting the training mean.
+    rmsecv_se_ : ndarray of the shape of `rmsecv_`
         Standard errors of the RMSECV, see Notes.
-    cv_predictions_ : ndarray of shape (n_counts, n_samples[, n_targets])
-        Held-out predictions, ``cv_predictions_[a]`` with `a` components.
+    oof_predictions_ : ndarray of shape (n_counts, n_samples[, n_targets])
+        Held-out predictions, ``oof_predictions_[a]`` with `a` components.
 
     Notes
     -----
@@ -118,7 +118,7 @@ class PLSRegressionCV(PLSRegression):
     >>> pls = PLSRegressionCV(max_components=10, rule="1se").fit(X, octane)
     >>> pls.n_components_
     3
-    >>> pls.cv_rmse_[:5].round(3)
+    >>> pls.rmsecv_[:5].round(3)
     array([1.564, 1.337, 0.409, 0.243, 0.243])
     """
 
@@ -191,9 +191,9 @@ class PLSRegressionCV(PLSRegression):
         cv = 10 if self.cv is None else self.cv
         splits = split(cv, spectra, reference, groups, random_state)
 
-        self.cv_predictions_ = self._cross_validate(spectra, reference, splits)
-        errors = self.cv_predictions_ - reference
-        self.cv_rmse_, self.cv_rmse_se_ = _rmse(errors**2)
+        self.oof_predictions_ = self._cross_validate(spectra, reference, splits)
+        errors = self.oof_predictions_ - reference
+        self.rmsecv_, self.rmsecv_se_ = _rmse(errors**2)
         self.n_components_ = self._pick(errors, reference, random_state)
         # With the `max_iter` and `tol` that the cross-validation has, too.
         model = PLSRegression(self.n_components_, scale=self.scale).fit(X, y)
@@ -246,7 +246,7 @@ class PLSRegressionCV(PLSRegression):
         check_is_fitted(self)
         if ax is None:
             ax = new_axes("plot_rmsecv")
-        rmse, se = self.cv_rmse_, self.cv_rmse_se_
+        rmse, se = self.rmsecv_, self.rmsecv_se_
         several = rmse.ndim == 2
         if several:
             rmse, se = rmse / rmse[0], se / rmse[0]
