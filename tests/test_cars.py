@@ -143,9 +143,13 @@ class TestTheFittedSelector:
         splits = list(KFold(4).split(X))
         cars = CARS(3, n_runs=6, cv=splits)
         plain = cars.fit(X, y).run_rmsecv_
-        assert_array_equal(cars.fit(X, y, np.full(16, 2.0)).run_sizes_, cars.run_sizes_)
-        assert_allclose(cars.fit(X, y, np.full(16, 2.0)).run_rmsecv_, plain, rtol=1e-9)
-        weighted = cars.fit(X, y, np.linspace(0.1, 2.0, 16)).run_rmsecv_
+        assert_array_equal(
+            cars.fit(X, y, sample_weight=np.full(16, 2.0)).run_sizes_, cars.run_sizes_
+        )
+        assert_allclose(
+            cars.fit(X, y, sample_weight=np.full(16, 2.0)).run_rmsecv_, plain, rtol=1e-9
+        )
+        weighted = cars.fit(X, y, sample_weight=np.linspace(0.1, 2.0, 16)).run_rmsecv_
         assert not np.allclose(weighted, plain, rtol=1e-3)
 
     def test_samples_without_weight_have_no_part(self):
@@ -153,10 +157,10 @@ class TestTheFittedSelector:
         weights = np.ones(16)
         weights[[3, 9]] = 0.0
         cars = CARS(3, n_runs=6, cv=list(KFold(4).split(X)))
-        expected = cars.fit(X, y, weights).run_rmsecv_
+        expected = cars.fit(X, y, sample_weight=weights).run_rmsecv_
         X[[3, 9]] *= 50.0
         y[[3, 9]] = 1e3
-        assert_allclose(cars.fit(X, y, weights).run_rmsecv_, expected, rtol=1e-6)
+        assert_allclose(cars.fit(X, y, sample_weight=weights).run_rmsecv_, expected, rtol=1e-6)
 
     @pytest.mark.parametrize("p", [1, 2, 3])
     def test_few_channels(self, p):

@@ -96,10 +96,12 @@ class TestAgainstTheTwin:
     def test_weights_count_in_the_path(self):
         X, y = mixtures()
         weights = np.where(np.arange(20) < 10, 1.0, 0.1)
-        plain, weighted = (CovSel("cv").fit(X, y, w).rmsecv_ for w in (None, weights))
+        plain, weighted = (CovSel("cv").fit(X, y, sample_weight=w).rmsecv_ for w in (None, weights))
         assert not np.allclose(plain, weighted, rtol=1e-3)
         # Samples without weight are none.
-        fitted = CovSel("cv", cv=folds(20)).fit(X, y, np.where(np.arange(20) < 12, 1.0, 0.0))
+        fitted = CovSel("cv", cv=folds(20)).fit(
+            X, y, sample_weight=np.where(np.arange(20) < 12, 1.0, 0.0)
+        )
         least = min(np.count_nonzero(train < 12) for train, _ in folds(20))
         assert len(fitted.sizes_) == least - 1
 

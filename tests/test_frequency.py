@@ -136,7 +136,10 @@ class TestGroupsAndWeights:
         )
         parts = [np.flatnonzero(np.isin(groups, names)) for names in draws(10, 4, 8)]
         expected = [
-            selector.fit(X[rows], y[rows], weights[rows], groups[rows]).support_ for rows in parts
+            selector.fit(
+                X[rows], y[rows], sample_weight=weights[rows], groups=groups[rows]
+            ).support_
+            for rows in parts
         ]
         assert_array_equal(result.supports, expected)
 

@@ -115,9 +115,12 @@ class TestAgainstTheTwin:
         y = y + np.random.default_rng(1).normal(size=20)
         weights = np.where(np.arange(20) < 10, 1.0, 0.1)
         selector = CoefficientMagnitude(3, n_features_to_select="cv")
-        plain, weighted = selector.fit(X, y).rmsecv_, selector.fit(X, y, weights).rmsecv_
+        plain, weighted = (
+            selector.fit(X, y).rmsecv_,
+            selector.fit(X, y, sample_weight=weights).rmsecv_,
+        )
         assert not np.allclose(plain, weighted, rtol=1e-3)
-        assert_array_equal(selector.fit(X, y, np.ones(20)).rmsecv_, plain)
+        assert_array_equal(selector.fit(X, y, sample_weight=np.ones(20)).rmsecv_, plain)
 
     def test_scales_of_targets(self):
         Y = np.array([[1.0, 5.0], [3.0, 5.0], [9.0, 7.0]])

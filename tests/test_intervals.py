@@ -78,7 +78,9 @@ class TestAgainstTheTwin:
     def test_weights(self, method):
         X, y = mixtures()
         weights = np.random.default_rng(1).integers(0, 4, 16)
-        ipls = IntervalPLS(5, method=method, max_components=3, cv=4).fit(X, y, weights)
+        ipls = IntervalPLS(5, method=method, max_components=3, cv=4).fit(
+            X, y, sample_weight=weights
+        )
         chosen, path = reference.interval_pls(
             X,
             y[:, None],
@@ -90,7 +92,9 @@ class TestAgainstTheTwin:
         )
         assert tuple(ipls.selected_intervals_) == chosen
         assert_same_sets(ipls.path_, path)
-        same = IntervalPLS(5, method=method, max_components=3, cv=4).fit(X, y, 0.5 * weights)
+        same = IntervalPLS(5, method=method, max_components=3, cv=4).fit(
+            X, y, sample_weight=0.5 * weights
+        )
         assert_allclose(same.rmsecv_, ipls.rmsecv_, rtol=1e-9)
         assert (IntervalPLS(5, method=method, cv=4).fit(X, y).rmsecv_[0] != ipls.rmsecv_[0]).any()
 
@@ -304,9 +308,9 @@ class TestBadInput:
     def test_weights(self):
         X, y = mixtures()
         with pytest.raises(ValueError, match="`sample_weight` must not be negative; got -1"):
-            IntervalPLS(5).fit(X, y, np.full(16, -1.0))
+            IntervalPLS(5).fit(X, y, sample_weight=np.full(16, -1.0))
         with pytest.raises(ValueError, match="at least two samples"):
-            IntervalPLS(5).fit(X, y, np.eye(16)[0])
+            IntervalPLS(5).fit(X, y, sample_weight=np.eye(16)[0])
 
     def test_data(self):
         X, y = mixtures()

@@ -86,7 +86,7 @@ class TestTheFittedSelector:
         held_out = np.arange(24) % 3
         weighted_folds = [(held_out != k, held_out == k) for k in range(3)]
         repeated_folds = [(held_out[rows] != k, held_out[rows] == k) for k in range(3)]
-        weighted = frog(cv=weighted_folds).fit(X, y, weights)
+        weighted = frog(cv=weighted_folds).fit(X, y, sample_weight=weights)
         repeated = frog(cv=repeated_folds).fit(X[rows], y[rows])
         assert_array_equal(weighted.scores_, repeated.scores_)
         assert_allclose(weighted.iteration_rmsecv_, repeated.iteration_rmsecv_, rtol=1e-8)
@@ -204,7 +204,7 @@ class TestBadInput:
         with pytest.raises(ValueError, match="exactly once"):
             frog(cv=RepeatedKFold(n_splits=3, random_state=0)).fit(X, y)
         with pytest.raises(ValueError, match="`sample_weight` must not be negative; got -1"):
-            frog().fit(X, y, np.full(16, -1.0))
+            frog().fit(X, y, sample_weight=np.full(16, -1.0))
         X[2, 4] = np.inf
         with pytest.raises(ValueError, match=r"row 2 \(counted from 0\), channel 4"):
             frog().fit(X, y)

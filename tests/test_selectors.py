@@ -1,5 +1,7 @@
 """What holds for every selector of channels: data that are refused, sizes, names of channels."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +50,19 @@ def spectra():
     y = rng.uniform(size=14)
     bands = np.exp(-(((np.arange(12) - 4) / 2.0) ** 2))
     return 1.0 + np.outer(y, bands) + 0.05 * rng.normal(size=(14, 12)), y
+
+
+@every_selector
+def test_fit_takes_all_but_the_data_by_name(selector):
+    by_name = [
+        parameter.name
+        for parameter in inspect.signature(selector.fit).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    assert by_name in (["groups"], ["sample_weight", "groups"])
+    X, y = spectra()
+    with pytest.raises(TypeError, match="positional arguments"):
+        selector.fit(X, y, np.ones(14))
 
 
 class TestRefused:

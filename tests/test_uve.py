@@ -305,9 +305,9 @@ class TestMCUVE:
         y = y + np.random.default_rng(1).normal(size=14)
         weights = np.where(np.arange(14) < 7, 1.0, 0.1)
         mcuve = MCUVE(3, n_resamples=25)
-        plain, weighted = mcuve.fit(X, y).rmsecv_, mcuve.fit(X, y, weights).rmsecv_
+        plain, weighted = mcuve.fit(X, y).rmsecv_, mcuve.fit(X, y, sample_weight=weights).rmsecv_
         assert not np.allclose(plain, weighted, rtol=1e-3)
-        assert_array_equal(mcuve.fit(X, y, np.ones(14)).rmsecv_, plain)
+        assert_array_equal(mcuve.fit(X, y, sample_weight=np.ones(14)).rmsecv_, plain)
 
     def test_groups(self):
         X, y = mixtures()

@@ -54,7 +54,7 @@ class ForClasses(ChannelSelector):
         self.selector = selector
 
     @_fit_context(prefer_skip_nested_validation=False)  # the selector is the user's own
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Fit the selector to the coded classes.
 
         Parameters

@@ -69,7 +69,7 @@ class _ImportanceSelector(ChannelSelector):
         """Return the threshold in the unit of the importances."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Rank the channels and select the best ones.
 
         Parameters
@@ -280,7 +280,7 @@ class CoefficientMagnitude(_ImportanceSelector):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> Self:
         """Rank the channels and select the best ones.
 
         Parameters

@@ -50,7 +50,7 @@ class TopChannels(ChannelSelector):
         self.n_features = n_features
 
     @_fit_context(prefer_skip_nested_validation=False)  # the selector is the user's own
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Fit the selector and take the channels.
 
         Parameters
