@@ -13,6 +13,7 @@ __all__ = [
     "check_not_negative",
     "check_sample_weight",
     "check_spectra",
+    "components_error",
     "listed",
     "needs_no_conversion",
 ]
@@ -154,6 +155,24 @@ def check_not_negative(weights: np.ndarray, name: str) -> None:
         raise ValueError(
             f"`{name}` must not be negative; got {weights.min():g}. Use 0 to leave a sample out."
         )
+
+
+def components_error(n_components: int, largest: int, of: str = "") -> ValueError:
+    """Return the error that `n_components` is not from 1 to `largest`, the bound by the data.
+
+    `of` says of what data, where they are not those of the caller.
+    """
+    where = f" of {of}" if of else ""
+    if largest < 1:
+        remedy = "Pass samples that have channels"
+    elif n_components < 1:
+        remedy = "Use 1 or more"
+    else:
+        remedy = f"Use {largest} or fewer"
+    return ValueError(
+        f"`n_components` must be from 1 to min(n_samples, n_features)={largest}{where}; got "
+        f"{n_components}. {remedy}."
+    )
 
 
 def listed(names: Iterable[Any], noun: str = "") -> str:

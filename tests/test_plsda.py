@@ -171,7 +171,9 @@ class TestBadInput:
 
     def test_more_components_than_channels(self):
         X, y = classes(2)
-        with pytest.raises(ValueError, match="`n_components` upper bound is 8"):
+        with pytest.raises(
+            ValueError, match=r"`n_components` must be from 1 to .*=8; got 9\. Use 8 or fewer\."
+        ):
             PLSDA(9).fit(X, y)
 
     def test_continuous_y(self):

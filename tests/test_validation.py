@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spectral_fast._validation import check_spectra
+from spectral_fast._validation import check_spectra, components_error
 
 
 def spectra(n_samples=8, n_channels=9):
@@ -67,3 +67,21 @@ def test_constant_target():
         check_spectra(spectra(), np.full(8, 1.5))
     with pytest.raises(ValueError, match=r"y is constant in target 1 "):
         check_spectra(spectra(), np.column_stack([np.arange(8.0), np.zeros(8)]))
+
+
+@pytest.mark.parametrize(
+    ("n_components", "largest", "remedy"),
+    [
+        (13, 12, "Use 12 or fewer."),
+        (0, 12, "Use 1 or more."),
+        (1, 0, "Pass samples that have channels."),
+    ],
+)
+def test_number_of_components(n_components, largest, remedy):
+    expected = f"from 1 to min(n_samples, n_features)={largest}; got {n_components}. {remedy}"
+    assert str(components_error(n_components, largest)) == f"`n_components` must be {expected}"
+
+
+def test_number_of_components_of_other_data():
+    error = components_error(5, 4, of="a training set")
+    assert "min(n_samples, n_features)=4 of a training set; got 5." in str(error)

@@ -19,6 +19,7 @@ from spectral_fast._validation import (
     check_finite_targets,
     check_not_negative,
     check_sample_weight,
+    components_error,
     needs_no_conversion,
 )
 
@@ -235,10 +236,7 @@ def _validate(
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     check_consistent_length(X, y)
     if n_components > min(X.shape):
-        raise ValueError(
-            f"`n_components` must be at most min(n_samples, n_features)={min(X.shape)}; got "
-            f"{n_components}. Use {min(X.shape)} or fewer."
-        )
+        raise components_error(n_components, min(X.shape))
     return X, y.reshape(len(y), -1), y.ndim == 1, check_sample_weight(sample_weight, X)
 
 

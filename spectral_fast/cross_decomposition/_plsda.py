@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from spectral_fast._validation import components_error
 from spectral_fast.cross_decomposition._pls import PLSRegression
 
 __all__ = ["PLSDA"]
@@ -129,6 +130,8 @@ class PLSDA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, 
                 f"`y` must have at least two classes; got one class: {self.classes_[0]!r}. "
                 "Add samples of other classes."
             )
+        if self.n_components > min(X.shape):
+            raise components_error(self.n_components, min(X.shape))
         coded = label_binarize(y, classes=self.classes_)
         self.pls_ = PLSRegression(self.n_components, scale=self.scale).fit(X, coded)
         self.classifier_ = _make_classifier(self.classifier).fit(self.pls_.x_scores_, y)

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, SVR
 
 from spectral_fast import cross_decomposition, kernels
+from spectral_fast._validation import components_error
 from spectral_fast.cross_decomposition._cross_val import predict_held_out
 from spectral_fast.model_selection._grid_models import Model
 from spectral_fast.model_selection._tasks import Job, outcomes
@@ -300,7 +301,7 @@ class _PLSDAGroup(Group):
             T_train, T_test = transformers[fold]
             count = params["n_components"]
             if not 1 <= count <= T_train.shape[1]:
-                return _too_many(count, T_train.shape[1])
+                return _too_many(count, min(len(train), X.shape[1]))
             classifier = LogisticRegression(
                 max_iter=1000, random_state=42, class_weight=self.study.balance
             )
@@ -437,10 +438,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _too_many(count: int, most: int) -> str:
-    return (
-        f"ValueError: `n_components` must be from 1 to min(n_samples, n_features)={most} of a "
-        f"training set; got {count}. Use {most} or fewer."
-    )
+    return message(components_error(count, most, of="a training set"))
 
 
 def _components(X: np.ndarray, y: np.ndarray, count: int, scale: bool) -> dict[str, np.ndarray]:

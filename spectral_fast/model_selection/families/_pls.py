@@ -10,6 +10,7 @@ from scipy.linalg import pinv
 from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 
 from spectral_fast import kernels
+from spectral_fast._validation import components_error
 from spectral_fast.cross_decomposition import PLSRegression
 from spectral_fast.cross_decomposition._cross_val import predict_held_out
 from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made
@@ -70,7 +71,10 @@ class PLSFamily(Family):
                     stacklevel=2,
                 )
         return [
-            predictions[count - 1] if count <= most else _too_many(count, most) for count in counts
+            predictions[count - 1]
+            if count <= most
+            else components_error(count, most, of="a training set")
+            for count in counts
         ]
 
     def importances(
@@ -94,10 +98,3 @@ def _coefficients(fitted: Any, count: int) -> np.ndarray:
     rotations = weights @ pinv(x_loadings.T @ weights)
     coefficients = (rotations @ y_loadings.T) * fitted._y_std / fitted._x_std[:, np.newaxis]
     return np.abs(coefficients).sum(axis=1)
-
-
-def _too_many(count: int, most: int) -> ValueError:
-    return ValueError(
-        f"`n_components` must be at most min(n_samples, n_features)={most} of a training set; got "
-        f"{count}. Use {most} or fewer."
-    )
