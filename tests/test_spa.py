@@ -260,7 +260,7 @@ class TestAgainstTheTwin:
             return len(Y) * rmse[1:].min(axis=0) ** 2
 
         starts = [2, 5, 9]
-        spa = SPA((1, 5), starts=starts, scoring="pls", n_components=3).fit(X, y)
+        spa = SPA((1, 5), starts=starts, regression="pls", max_components=3).fit(X, y)
         check_against_twin(spa, X, y, splits, 1, 5, starts=starts, press=press)
         assert (spa.rmsecv_ != SPA((1, 5), starts=starts).fit(X, y).rmsecv_)[3:].any()
 
@@ -381,12 +381,12 @@ class TestRank:
         X = rng.normal(size=(20, 3)) @ rng.normal(size=(3, 10))
         return X, X[:, 2] + rng.normal(size=20)
 
-    @pytest.mark.parametrize("scoring", ["mlr", "pls"])
+    @pytest.mark.parametrize("regression", ["mlr", "pls"])
     @pytest.mark.parametrize("sizes", [None, (2, 6)])
-    def test_larger_sizes_are_left_out(self, scoring, sizes):
+    def test_larger_sizes_are_left_out(self, regression, sizes):
         X, y = self.low_rank()
         with pytest.warns(UserWarning, match="more than 3 channels that are linearly") as caught:
-            spa = SPA(sizes, scoring=scoring, starts=[0, 1]).fit(X, y)
+            spa = SPA(sizes, regression=regression, starts=[0, 1]).fit(X, y)
         assert len(caught) == 1
         assert caught[0].filename == __file__
         assert spa.sizes_[-1] == 3
@@ -429,8 +429,8 @@ class TestBadInput:
             {"n_features_to_select": 2.5},
             {"starts": "some"},
             {"starts": -1},
-            {"scoring": "rmse"},
-            {"n_components": 0},
+            {"regression": "ridge"},
+            {"max_components": 0},
             {"cv": 1},
             {"elimination": "no"},
             {"alpha": 0.0},

@@ -46,14 +46,14 @@ class SPA(ChannelSelector):
         training set less two.
     starts : "all", int or array-like of int, default="all"
         Channels, counted from 0, at which chains start.
-    scoring : {"mlr", "pls"}, default="mlr"
+    regression : {"mlr", "pls"}, default="mlr"
         What predicts y from a set of channels: multiple linear regression, all sets
-        from one factorisation for each chain; or PLS with up to `n_components`
+        from one factorisation for each chain; or PLS with up to `max_components`
         components, the number with the least RMSECV, which costs a
         cross-validation of PLS for each set: seconds for 1,000 sets, so give few starts.
-    n_components : int, default=10
-        Most latent variables of ``scoring="pls"``. No more are than a set has channels,
-        or the smallest training set samples less one.
+    max_components : int, default=10
+        Largest number of latent variables of ``regression="pls"``. No model has more than
+        channels, nor than the smallest training set has samples less one.
     cv : int, cross-validation splitter or iterable of splits, default=5
         Must hold out every sample once. An int is a number of folds, from 2 to
         n_samples, of samples shuffled by `random_state`. None means 5.
@@ -150,8 +150,8 @@ class SPA(ChannelSelector):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_features_to_select": [Interval(Integral, 1, None, closed="left"), tuple, None],
         "starts": [StrOptions({"all"}), Interval(Integral, 0, None, closed="left"), "array-like"],
-        "scoring": [StrOptions({"mlr", "pls"})],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "regression": [StrOptions({"mlr", "pls"})],
+        "max_components": [Interval(Integral, 1, None, closed="left")],
         "cv": ["cv_object"],
         "elimination": ["boolean"],
         "alpha": [Interval(Real, 0, 0.5, closed="right")],
@@ -163,8 +163,8 @@ class SPA(ChannelSelector):
         n_features_to_select: Any = None,
         *,
         starts: Any = "all",
-        scoring: str = "mlr",
-        n_components: int = 10,
+        regression: str = "mlr",
+        max_components: int = 10,
         cv: Any = 5,
         elimination: bool = True,
         alpha: float = 0.25,
@@ -172,8 +172,8 @@ class SPA(ChannelSelector):
     ) -> None:
         self.n_features_to_select = n_features_to_select
         self.starts = starts
-        self.scoring = scoring
-        self.n_components = n_components
+        self.regression = regression
+        self.max_components = max_components
         self.cv = cv
         self.elimination = elimination
         self.alpha = alpha
@@ -293,13 +293,13 @@ class SPA(ChannelSelector):
 
         Infinite where a chain ends before, or a training set is collinear.
         """
-        if self.scoring == "mlr":
+        if self.regression == "mlr":
             weights = np.stack([np.bincount(train, minlength=len(X)) for train, _ in splits])
             errors = kernels.spa_scores(
                 X, Y - Y.mean(axis=0), chains, weights.astype(float), [test for _, test in splits]
             )
             return pooled_rmse(errors[:, sizes - 1, np.newaxis] / len(X), Y)
-        pls = CrossValidatedPLS(X, Y, splits, self.n_components)
+        pls = CrossValidatedPLS(X, Y, splits, self.max_components)
         rmsecv = np.full((len(chains), len(sizes)), np.inf)
         known: dict[bytes, float] = {}
         with kernels.one_blas_thread():

@@ -1,11 +1,13 @@
 """Uninformative variable elimination, and successive projections on what it leaves."""
 
 import warnings
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from spectral_fast.feature_selection._base import ChannelSelector, nothing_selected_ignored
 from spectral_fast.feature_selection._spa import SPA, check_starts, size_range
@@ -23,27 +25,35 @@ class UVESPA(ChannelSelector):
     Parameters
     ----------
     n_components : int, default=5
-        Latent variables of the PLS models of UVE.
+        Latent variables of the PLS models of UVE, at least 1; no more are than there are
+        channels, samples less one in the smallest training set, or components that all
+        samples together give.
     uve_cv : "loo", int, cross-validation splitter or iterable of splits, default="loo"
-        The training sets of UVE, its `cv`.
+        The training sets of UVE: ``"loo"`` leaves out one sample at a time; an int is a
+        number of folds of samples shuffled by `random_state`. They need not be a partition.
     noise : float, default=1e-10
-        As in :class:`UVE`.
+        Size of the noise, above 0, relative to the root of the channels' mean variance.
     n_noise : int, default=None
-        As in :class:`UVE`.
+        Number of noise channels, at least 1; None means as many as X has.
     cutoff : "max" or float, default="max"
-        As in :class:`UVE`.
+        What a channel must exceed to survive: the most reliable noise channel, or the
+        noise channel that this share of them, above 0 and up to 1, does not exceed.
     n_features_to_select : int, tuple (least, most) or None, default=None
-        Number of channels, or range of the numbers that SPA compares. Where fewer
-        channels survive, it is cut to their number.
+        Number of channels, or range of the numbers that SPA compares, from 1 to
+        min(n_features, samples in its smallest training set less one). Where fewer
+        channels survive, it is cut to their number. None leaves the range to
+        :class:`SPA`.
     starts : "all", int or array-like of int, default="all"
         Channels, counted from 0 in X, at which chains start if they survive.
     cv : int, cross-validation splitter or iterable of splits, default=5
         The folds of SPA: must hold out every sample once. An int is a number of folds of
         samples shuffled by `random_state`.
     elimination : bool, default=True
-        As in :class:`SPA`.
+        Whether SPA eliminates channels of little relevance from its best set, down to
+        the least number asked for.
     alpha : float, default=0.25
-        As in :class:`SPA`.
+        Significance level of the F-test of the elimination, above 0 and up to 0.5. A
+        smaller one eliminates more.
     random_state : int, RandomState instance or None, default=0
         Seed of the noise, and of the folds for an int `uve_cv` or `cv`.
 
@@ -100,14 +110,17 @@ class UVESPA(ChannelSelector):
     spa_: SPA | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "uve_cv": UVE._parameter_constraints["cv"],
-        **{
-            name: constraints
-            for name, constraints in (
-                UVE._parameter_constraints | SPA._parameter_constraints
-            ).items()
-            if name != "scoring"
-        },
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "uve_cv": [StrOptions({"loo"}), "cv_object"],
+        "noise": [Interval(Real, 0, None, closed="neither")],
+        "n_noise": [Interval(Integral, 1, None, closed="left"), None],
+        "cutoff": [StrOptions({"max"}), Interval(Real, 0, 1, closed="right")],
+        "n_features_to_select": [Interval(Integral, 1, None, closed="left"), tuple, None],
+        "starts": [StrOptions({"all"}), Interval(Integral, 0, None, closed="left"), "array-like"],
+        "cv": ["cv_object"],
+        "elimination": ["boolean"],
+        "alpha": [Interval(Real, 0, 0.5, closed="right")],
+        "random_state": ["random_state"],
     }
 
     def __init__(
