@@ -1300,6 +1300,33 @@ def test_time_of_outer_searches():
     assert sum(timing.values()) == pytest.approx(2 * timing["wall"], rel=0.01)
 
 
+class CountsFits(Ridge):
+    """Has no attributes of its own: copies count on."""
+
+    count = 0
+
+    def fit(self, X, y, sample_weight=None):
+        CountsFits.count += 1
+        return super().fit(X, y, sample_weight)
+
+
+def test_resumes_after_its_objects_were_fitted(tmp_path):
+    X, y = small()
+    given = model, step, selector = CountsFits(), StandardScaler(), VIP(n_components=2)
+    options = {
+        "models": [model],
+        "preprocessing": [step],
+        "selectors": [selector],
+        "journal": tmp_path / "journal.sqlite",
+    }
+    quick(**options).fit(X, y)
+    for each in given:
+        each.fit(X, y)
+    CountsFits.count = 0
+    quick(**options).fit(X, y)
+    assert CountsFits.count == 1  # of the winner, to all samples
+
+
 def test_versions_of_named_packages_are_part_of_the_keys():
     named = _records._versions((BoostedRegressor("lightgbm"), Ridge()))
     assert {"lightgbm", "scikit-learn"} <= set(named)

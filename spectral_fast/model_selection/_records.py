@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any
 
 import joblib
+from sklearn.base import clone
 
 from spectral_fast.model_selection._execution import Done
 from spectral_fast.model_selection._journal import Record
@@ -56,13 +57,18 @@ class Keys:
 
 
 def _hash(described: Any) -> str:
-    """Return a digest of objects and of the versions of the packages that they come from."""
+    """Return a digest of objects and of the versions of the packages that they come from.
+
+    Copies are hashed: a search fits copies, so what the objects themselves were fitted to
+    makes no difference.
+    """
     try:
+        described = clone(described, safe=False)
         return str(joblib.hash((described, _versions(described))))
     except Exception as error:
         raise ValueError(
-            f"`journal` needs objects that can be pickled; got {described!r}: {error}. Define "
-            "functions by name in a module, or search without a journal."
+            f"`journal` needs objects that can be cloned and pickled; got {described!r}: {error}. "
+            "Define functions by name in a module, or search without a journal."
         ) from error
 
 
