@@ -9,11 +9,13 @@ Pipeline. The versions in ``meta.json`` are checked before anything is unpickled
    you trust.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import io
 import json
 import platform
+import reprlib
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -76,7 +78,7 @@ def save_model(
     path: str | Path,
     pipeline: Pipeline,
     *,
-    channels: Sequence[str],
+    channels: Sequence[Any],
     axis: Sequence[float] | np.ndarray,
     axis_unit: str = "",
     target: str,
@@ -92,10 +94,10 @@ def save_model(
         is replaced once the new one is complete.
     pipeline : sklearn.pipeline.Pipeline
         Fitted on spectra whose channels are `channels`.
-    channels : sequence of str, length n_channels
-        Channel names.
+    channels : sequence of length n_channels
+        Channel names, such as the columns of a data frame; kept as text.
     axis : array-like of shape (n_channels,)
-        Channel positions, in `axis_unit`.
+        Channel positions, in `axis_unit`, finite.
     axis_unit : str, default=""
         Unit of `axis`, such as ``"nm"``.
     target : str
@@ -105,6 +107,16 @@ def save_model(
     domain : mapping of str to float, default={}
         Limits of spectra that resemble those of the calibration, as
         `spectral_fast.report.calibration_domain` gives them.
+
+    Raises
+    ------
+    TypeError
+        If `pipeline` is no Pipeline, `channels` no sequence of names, `axis_unit` or
+        `target` no text, or a figure no number.
+    ValueError
+        If `axis` does not hold a finite number for each channel.
+    OSError
+        If the file cannot be written.
 
     Examples
     --------
@@ -124,18 +136,24 @@ def save_model(
     >>> model.pipeline.predict(np.eye(3)).round(2)
     array([1.5, 2. , 2.5])
     """
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(
+            f"`pipeline` must be a scikit-learn Pipeline; got {pipeline!r}. Put a fitted model "
+            'into one: Pipeline([("model", model)]).'
+        )
+    names = _names(channels)
     meta = {
         "format": _FORMAT,
         **_versions(),
         "numpy": np.__version__,
         "python": platform.python_version(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "channels": list(channels),
-        "axis": np.asarray(axis, dtype=float).tolist(),
-        "axis_unit": axis_unit,
-        "target": target,
-        "figures_of_merit": dict(figures_of_merit),
-        "domain": dict(domain),
+        "channels": names,
+        "axis": _positions(axis, len(names)),
+        "axis_unit": _text("axis_unit", axis_unit),
+        "target": _text("target", target),
+        "figures_of_merit": _figures("figures_of_merit", figures_of_merit),
+        "domain": _figures("domain", domain),
     }
     pickled = io.BytesIO()
     joblib.dump(pipeline, pickled)
@@ -145,6 +163,46 @@ def save_model(
     ):
         archive.writestr("meta.json", json.dumps(meta, indent=1, ensure_ascii=False))
         archive.writestr("pipeline.joblib", pickled.getvalue())
+
+
+def _names(channels: Any) -> list[str]:
+    if isinstance(channels, str) or not np.iterable(channels):
+        raise TypeError(
+            f"`channels` must be a sequence of names; got {channels!r}. Pass a list, with one name "
+            "for each channel of the spectra."
+        )
+    return [str(name) for name in channels]
+
+
+def _positions(axis: Any, n_channels: int) -> list[float]:
+    with contextlib.suppress(TypeError, ValueError):
+        positions = np.asarray(axis, dtype=float)
+        if positions.shape == (n_channels,) and np.isfinite(positions).all():
+            return positions.tolist()
+    shape = np.asarray(axis, dtype=object).shape
+    raise ValueError(
+        f"`axis` must hold a finite number for each of the {n_channels} `channels`; got "
+        f"{reprlib.repr(axis)}, of shape {shape}. Pass the positions of the channels, "
+        "range(n_channels) where they have none."
+    )
+
+
+def _text(parameter: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(
+            f'`{parameter}` must be a str; got {value!r}. Pass its name, "" where it has none.'
+        )
+    return value
+
+
+def _figures(parameter: str, figures: Any) -> dict[str, float]:
+    try:
+        return {str(name): float(value) for name, value in figures.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"`{parameter}` must map names to numbers; got {figures!r}. Leave out what is no "
+            "number."
+        ) from error
 
 
 def load_model(path: str | Path) -> SavedModel:

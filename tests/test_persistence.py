@@ -6,6 +6,7 @@ import zipfile
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.linear_model import Ridge
@@ -29,17 +30,21 @@ def table(axis, spectra=None, unit="nm"):
 
 @pytest.fixture
 def model_file(tmp_path):
-    path = tmp_path / "fat.spectral"
-    save_model(
-        path,
-        Pipeline([("model", Ridge())]).fit(X, Y),
-        channels=[f"{position:g} nm" for position in AXIS],
-        axis=AXIS,
-        axis_unit="nm",
-        target="Fett µ",
-        figures_of_merit={"rmsecv": np.float64(0.5)},
-        domain={"T2": np.float64(9.5)},
-    )
+    return save(tmp_path / "fat.spectral")
+
+
+def save(path, **changes):
+    """Write a model with other arguments than those of a file as it should be."""
+    arguments = {
+        "pipeline": Pipeline([("model", Ridge())]).fit(X, Y),
+        "channels": [f"{position:g} nm" for position in AXIS],
+        "axis": AXIS,
+        "axis_unit": "nm",
+        "target": "Fett µ",
+        "figures_of_merit": {"rmsecv": np.float64(0.5)},
+        "domain": {"T2": np.float64(9.5)},
+    }
+    save_model(path, **arguments | changes)
     return path
 
 
@@ -77,6 +82,48 @@ def test_round_trip(model_file):
     assert model.meta["domain"] == {"T2": 9.5}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", model.meta["created"])
     assert [path.name for path in model_file.parent.iterdir()] == ["fat.spectral"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"channels": AXIS.tolist()}, {"channels": [str(position) for position in AXIS]}),
+        ({"channels": np.arange(7)}, {"channels": list("0123456")}),
+        ({"channels": pd.Index(range(7))}, {"channels": list("0123456")}),
+        ({"axis": np.arange(7, dtype=np.int32)}, {"axis": [0.0, 1, 2, 3, 4, 5, 6]}),
+        ({"figures_of_merit": {"rmsecv": np.float32(0.5)}}, {"figures_of_merit": {"rmsecv": 0.5}}),
+        ({"domain": pd.Series({"T2": 9})}, {"domain": {"T2": 9.0}}),
+    ],
+)
+def test_what_can_be_converted_is_and_can_be_loaded(tmp_path, changes, expected):
+    meta = load_model(save(tmp_path / "new.spectral", **changes)).meta
+    assert {name: meta[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"pipeline": Ridge()}, TypeError, r"`pipeline` must be a .* got Ridge\(\)\. Put"),
+        ({"channels": None}, TypeError, "`channels` must be a sequence of names; got None. Pass"),
+        ({"channels": "850 nm."}, TypeError, "`channels` must be a sequence .* got '850 nm.'. Pa"),
+        ({"channels": ["850"]}, ValueError, r"each of the 1 `channels`; got .* \(7,\)\. Pass the"),
+        ({"axis": AXIS[1:]}, ValueError, r"each of the 7 `channels`; got .* \(6,\)\. Pass the"),
+        ({"axis": None}, ValueError, r"`axis` must hold a finite .* got None, of shape \(\)\. P"),
+        ({"axis": [*"850 nm."]}, ValueError, r"`axis` must hold a finite number .* \['8', '5'"),
+        ({"axis": AXIS * np.nan}, ValueError, r"`axis` must hold a finite number .* array\(\[nan"),
+        ({"axis": [[850], [1, 2]]}, ValueError, r"`axis` must hold a finite .* \(2,\)\. Pass the"),
+        ({"axis_unit": None}, TypeError, "`axis_unit` must be a str; got None. Pass its name"),
+        ({"target": None}, TypeError, "`target` must be a str; got None. Pass its name"),
+        ({"figures_of_merit": None}, TypeError, "`figures_of_merit` must map .* got None. Leave"),
+        ({"figures_of_merit": {"r2": "high"}}, TypeError, "numbers; got {'r2': 'high'}. Leave out"),
+        ({"domain": {"T2": None}}, TypeError, "`domain` must map names to numbers; got {'T2': No"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(model_file, changes, error, message):
+    before = model_file.read_bytes()
+    with pytest.raises(error, match=message):
+        save(model_file, **changes)
+    assert model_file.read_bytes() == before
 
 
 @pytest.mark.parametrize(
