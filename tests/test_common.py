@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import spectral_fast
 from spectral_fast import kernels
 from spectral_fast._registry import KERNELS, METHODS, Method
+from spectral_fast.feature_selection import CoefficientMagnitude
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,7 +37,8 @@ ARGUMENTS = {
         "preprocessing": ("raw",),
         "cv": 2,
     },
-    "TopChannels": {"n_features": 1},
+    "ForClasses": {"selector": CoefficientMagnitude()},  # it takes weights
+    "TopChannels": {"selector": CoefficientMagnitude(), "n_features_to_select": 1},
     "UVE": {"n_noise": 50, "cutoff": 0.01},  # y of the checks may have nothing to do with X
     "UVESPA": {"n_noise": 50, "cutoff": 0.01},
 }

@@ -8,7 +8,14 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import label_binarize
 
 from spectral_fast.datasets import load_gasoline
-from spectral_fast.feature_selection import SPA, UVE, VIP, ForClasses, TopChannels
+from spectral_fast.feature_selection import (
+    SPA,
+    UVE,
+    VIP,
+    CoefficientMagnitude,
+    ForClasses,
+    TopChannels,
+)
 from tests.reference import importance as reference
 
 
@@ -33,7 +40,7 @@ def test_what_the_selector_would_choose_gives_no_warning(gasoline):
 
 def test_default_is_vip(gasoline):
     expected = TopChannels(VIP(), 5).fit(*gasoline).support_
-    assert_array_equal(TopChannels(n_features=5).fit(*gasoline).support_, expected)
+    assert_array_equal(TopChannels(n_features_to_select=5).fit(*gasoline).support_, expected)
 
 
 def test_any_selector(gasoline):
@@ -52,7 +59,7 @@ def test_the_given_selector_stays_unfitted(gasoline):
 
 @pytest.mark.parametrize("count", [0, 52])
 def test_bad_counts(gasoline, count):
-    with pytest.raises(ValueError, match="n_features"):
+    with pytest.raises(ValueError, match="n_features_to_select"):
         TopChannels(VIP(), count).fit(*gasoline)
 
 
@@ -85,6 +92,24 @@ def test_subset_is_that_of_the_selector(gasoline, n_features):
 def test_subset_needs_fit(selector):
     with pytest.raises(NotFittedError):
         selector.subset(2)
+
+
+@pytest.mark.parametrize("meta", [TopChannels, ForClasses])
+def test_weights_reach_the_selector(gasoline, meta):
+    X, y = gasoline
+    y = (y > 87).astype(float)
+    weights = np.linspace(0.1, 2.0, 60)
+    found = meta(CoefficientMagnitude(3)).fit(X, y, sample_weight=weights)
+    expected = CoefficientMagnitude(3).fit(X, y, sample_weight=weights)
+    assert_array_equal(found.scores_, expected.scores_)
+    assert (found.scores_ != CoefficientMagnitude(3).fit(X, y).scores_).all()
+
+
+@pytest.mark.parametrize("meta", [TopChannels, ForClasses])
+def test_weights_that_the_selector_does_not_take(gasoline, meta):
+    X, y = gasoline
+    with pytest.raises(ValueError, match=r"`sample_weight` needs a selector .* that of VIP"):
+        meta(VIP(3)).fit(X, y > 87, sample_weight=np.ones(60))
 
 
 @pytest.mark.parametrize("meta", [TopChannels, ForClasses])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from spectral_fast._folds import Splits, check_partition, split
 from spectral_fast._plotting import new_axes
@@ -22,6 +22,7 @@ __all__ = [
     "ChannelSelector",
     "channel_axis",
     "channel_names",
+    "fit_arguments",
     "is_count",
     "nothing_selected_ignored",
 ]
@@ -224,6 +225,22 @@ def nothing_selected_ignored() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", NOTHING_SELECTED, UserWarning)
         yield
+
+
+def fit_arguments(selector: Any, sample_weight: Any, groups: Any) -> dict[str, Any]:
+    """Return the weights and groups that there are, as arguments for the selector's `fit`.
+
+    Groups are left out where it takes none; weights would be missed, and are an error.
+    """
+    if sample_weight is not None and not has_fit_parameter(selector, "sample_weight"):
+        raise ValueError(
+            "`sample_weight` needs a selector whose `fit` takes it; that of "
+            f"{type(selector).__name__} does not. Leave the weights out, or use another selector."
+        )
+    arguments = {"sample_weight": sample_weight}
+    if has_fit_parameter(selector, "groups"):
+        arguments["groups"] = groups
+    return {name: values for name, values in arguments.items() if values is not None}
 
 
 def is_count(value: Any, most: int) -> bool:

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _num_samples, has_fit_parameter
+from sklearn.utils.validation import _num_samples
 from threadpoolctl import threadpool_limits
 
 from spectral_fast import kernels
@@ -22,6 +22,7 @@ from spectral_fast._plotting import new_axes
 from spectral_fast.feature_selection._base import (
     channel_axis,
     channel_names,
+    fit_arguments,
     nothing_selected_ignored,
 )
 
@@ -178,15 +179,7 @@ def selection_frequency(
     (20, 73)
     """
     X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
-    if sample_weight is not None and not has_fit_parameter(selector, "sample_weight"):
-        raise ValueError(
-            "`sample_weight` needs a selector whose `fit` takes it; that of "
-            f"{type(selector).__name__} does not. Leave the weights out, or use another selector."
-        )
-    fit_params = {"sample_weight": sample_weight}
-    if has_fit_parameter(selector, "groups"):
-        fit_params["groups"] = groups
-    fit_params = {name: values for name, values in fit_params.items() if values is not None}
+    fit_params = fit_arguments(selector, sample_weight, groups)
     if cv is None:
         parts = _random_parts(_num_samples(X), groups, n_resamples, train_size, random_state)
     else:
