@@ -315,10 +315,13 @@ JOBS = {
     ),
     "UVESPA, 200 × 1000": Job(UVESPA(COMPONENTS), SMALL, uve_spa_rivals, least_ratio=100),
     "IntervalPLS, 20 intervals, 10 folds, 200 × 1000": Job(
-        IntervalPLS(INTERVALS), SMALL, interval_rivals, least_ratio=30
+        IntervalPLS(INTERVALS, cv=10), SMALL, interval_rivals, least_ratio=30
     ),
     "IntervalPLS, all pairs of 20 intervals, 10 folds, 200 × 1000": Job(
-        IntervalPLS(INTERVALS, method="synergy"), SMALL, synergy_rivals, most_seconds=2.0
+        IntervalPLS(INTERVALS, method="synergy", cv=10),
+        SMALL,
+        synergy_rivals,
+        most_seconds=2.0,
     ),
     "CARS, 50 runs, 5 folds, 200 × 1000": Job(
         CARS(COMPONENTS, cv=SHUFFLED), SMALL, cars_rivals, least_ratio=30

@@ -61,9 +61,9 @@ class IntervalPLS(ChannelSelector):
     max_components : int, default=10
         Largest number of latent variables. No model has more than channels, nor than
         the smallest training set has samples less one.
-    cv : int, cross-validation splitter or iterable of splits, default=10
+    cv : int, cross-validation splitter or iterable of splits, default=5
         Must hold out every sample once. An int is a number of folds, from 2 to
-        n_samples, of samples shuffled by `random_state`. None means 10.
+        n_samples, of samples shuffled by `random_state`. None means 5.
     random_state : int, RandomState instance or None, default=0
         Seed of the shuffling for an int `cv`.
 
@@ -134,7 +134,7 @@ class IntervalPLS(ChannelSelector):
     >>> ipls.selected_intervals_
     array([6, 8])
     >>> print(f"{ipls.rmsecv_.min():.3f}, all channels {ipls.rmsecv_full_:.3f}")
-    0.181, all channels 0.229
+    0.189, all channels 0.232
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -155,7 +155,7 @@ class IntervalPLS(ChannelSelector):
         method: str = "single",
         n_combined: int = 2,
         max_components: int = 10,
-        cv: Any = 10,
+        cv: Any = 5,
         random_state: Any = 0,
     ) -> None:
         self.n_intervals = n_intervals
@@ -196,7 +196,7 @@ class IntervalPLS(ChannelSelector):
         X, Y = self._validate(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
         edges = self._edges()
-        splits = self._splits(X, Y, groups, cv=10 if self.cv is None else self.cv)
+        splits = self._splits(X, Y, groups)
         pls = CrossValidatedPLS(X, Y, splits, self.max_components, sample_weight)
         with kernels.one_blas_thread():
             sets = _Sets(pls, edges)
