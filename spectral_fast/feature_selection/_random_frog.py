@@ -76,6 +76,10 @@ class RandomFrog(ChannelSelector):
         Number of selected channels.
     mean_spectrum_ : ndarray of shape (n_features_in_,)
         Mean of the training spectra.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where X has names that are strings.
 
     Notes
     -----
