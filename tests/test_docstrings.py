@@ -11,6 +11,8 @@ import pytest
 import spectral_fast
 from spectral_fast import kernels
 from spectral_fast._registry import KERNELS, METHODS
+from spectral_fast.feature_selection import VIP
+from tests.test_common import class_of, data, every_method, make
 
 validation = pytest.importorskip("numpydoc.validate")
 docscrape = importlib.import_module("numpydoc.docscrape")
@@ -100,18 +102,35 @@ def faults(thing, kind):
     found = validation.validate(docscrape.get_doc_object(thing))["errors"]
     found = [f"{code}: {text}" for code, text in found if code not in excluded]
     if kind == "record":
-        documented = {
-            name.strip()
-            for parameter in docscrape.ClassDoc(thing)["Attributes"]
-            for name in parameter.name.split(",")
-        }
-        found += [f"{field} is not under Attributes" for field in fields(thing) - documented]
+        missing = fields(thing) - attributes(thing)
+        found += [f"{field} is not under Attributes" for field in missing]
     return found
+
+
+def attributes(cls):
+    """Return the names under Attributes."""
+    entries = docscrape.ClassDoc(cls)["Attributes"]
+    return {name.strip() for entry in entries for name in entry.name.split(",")}
+
+
+def undocumented(fitted):
+    """Return the fitted attributes that neither the class documents nor an estimator it extends."""
+    estimators = {type(fitted), *map(class_of, METHODS)}
+    documented = {
+        name for cls in type(fitted).__mro__ if cls in estimators for name in attributes(cls)
+    }
+    public = (name for name in dir(fitted) if name.endswith("_") and not name.startswith("_"))
+    return {name for name in public if hasattr(fitted, name)} - documented
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_docstring_is_complete(name):
     assert faults(load(name), PUBLIC[name]) == []
+
+
+@every_method
+def test_fitted_attributes_are_documented(method):
+    assert undocumented(make(method).fit(*data(method))) == set()
 
 
 def test_the_registry_is_among_the_public_names():
@@ -155,6 +174,22 @@ class PlantedRecord:
 )
 def test_planted_faults_are_found(thing, kind, codes):
     assert sorted(fault.partition(":")[0] for fault in faults(thing, kind)) == codes
+
+
+class PlantedSelector(VIP):
+    """A selector with an attribute more than the one that it extends.
+
+    Attributes
+    ----------
+    known_ : int
+        Documented.
+    """
+
+
+def test_planted_attribute_is_found():
+    planted = PlantedSelector()
+    planted.known_ = planted.scores_ = planted.forgotten_ = planted._private_ = 1
+    assert undocumented(planted) == {"forgotten_"}
 
 
 def test_exclusions_name_checks_that_exist():
