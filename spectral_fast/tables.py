@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from spectral_fast._channels import parse_channel
 from spectral_fast._validation import check_spectra, listed
 
 __all__ = ["SpectralTable", "read_table", "split_unit"]
@@ -27,20 +28,6 @@ __all__ = ["SpectralTable", "read_table", "split_unit"]
 _SEPARATORS = ("\t", ";", ",")
 _SAMPLE_ROWS = 20
 
-_UNITS = {
-    "nm": "nm",
-    "um": "µm",
-    "µm": "µm",  # micro sign
-    "μm": "µm",  # Greek mu
-    "cm-1": "cm⁻¹",
-    "cm^-1": "cm⁻¹",
-    "cm⁻¹": "cm⁻¹",
-    "1/cm": "cm⁻¹",
-}
-_CHANNEL = re.compile(
-    rf"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*({'|'.join(map(re.escape, _UNITS))})?\s*",
-    re.IGNORECASE,
-)
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
 _QUANTITIES = {"nm": "Wavelength", "µm": "Wavelength", "cm⁻¹": "Wavenumber"}
 
@@ -249,7 +236,11 @@ def _read_csv(path: Path) -> tuple[list[str], pd.DataFrame, bool]:
         separator, rows = _sniff(path)
         names = [name.strip() for name in rows[0]]
         decimal_comma = separator != ","
-        text = [i for i, name in enumerate(names) if _parse_channel(name, decimal_comma) is None]
+        text = [
+            i
+            for i, name in enumerate(names)
+            if parse_channel(name, decimal_comma=decimal_comma) is None
+        ]
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
@@ -331,15 +322,6 @@ def _without_blank_end(names: list[str], frame: pd.DataFrame) -> tuple[list[str]
     return names[:n_columns], frame.iloc[:n_rows, :n_columns]
 
 
-def _parse_channel(name: str, decimal_comma: bool) -> tuple[float, str] | None:
-    """Return the position and the unit that a column name states, if it is a channel."""
-    match = _CHANNEL.fullmatch(name.replace(",", ".") if decimal_comma else name)
-    if match is None:
-        return None
-    number, unit = match.groups()
-    return float(number), _UNITS[unit.lower()] if unit else ""
-
-
 def _find_channels(
     path: Path, names: Sequence[str], reserved: Iterable[str], decimal_comma: bool
 ) -> tuple[list[int], np.ndarray, str]:
@@ -347,7 +329,8 @@ def _find_channels(
     parsed = {
         i: channel
         for i, name in enumerate(names)
-        if name not in reserved and (channel := _parse_channel(name, decimal_comma)) is not None
+        if name not in reserved
+        and (channel := parse_channel(name, decimal_comma=decimal_comma)) is not None
     }
     if not parsed:
         raise ValueError(

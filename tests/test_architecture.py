@@ -14,7 +14,16 @@ TWINS = ROOT / "tests" / "reference"
 
 #: The parts of the package. Each may import from the lines above its own.
 LAYERS = (
-    {"_files", "_folds", "_plotting", "_registry", "_validation", "datasets", "kernels"},
+    {
+        "_channels",
+        "_files",
+        "_folds",
+        "_plotting",
+        "_registry",
+        "_validation",
+        "datasets",
+        "kernels",
+    },
     {"preprocessing", "cross_decomposition", "boosting", "tables"},
     {"feature_selection"},
     {"model_selection", "persistence"},

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
+from spectral_fast._channels import channel_axis
 from spectral_fast.feature_selection import (
     CARS,
     MCUVE,
@@ -23,7 +24,6 @@ from spectral_fast.feature_selection import (
     TopChannels,
     selection_frequency,
 )
-from spectral_fast.feature_selection._base import channel_axis
 
 SELECTORS = [
     CARS(2, n_runs=4, cv=3),
@@ -147,6 +147,14 @@ class TestNamesOfChannels:
             (["wl_900", "wl_902"], [900.0, 902.0], "Channel (wl)"),
             (["-5", "5"], [-5.0, 5.0], "Channel"),
             (["abs-5", "abs-6"], [5.0, 6.0], "Channel (abs-)"),
+            (["9.9e+02", "1.0e+03"], [990.0, 1000.0], "Channel"),
+            ([".5 um", ".75 um"], [0.5, 0.75], "Channel (µm)"),
+            ([str(5e-05), str(0.0001)], [5e-05, 0.0001], "Channel"),
+            (["wl_9.9e+02", "wl_1.0E+03"], [990.0, 1000.0], "Channel (wl)"),
+            ([".5 microns", "-.5 microns"], [0.5, -0.5], "Channel (microns)"),
+            ([".5.7 of 1", ".6.7 of 1"], [0.5, 0.6], "Channel (.7 of 1)"),
+            (["X.900", "X.1000"], [900.0, 1000.0], "Channel (X.)"),
+            (["900 cm-1", "902 1/cm"], [900.0, 902.0], "Channel (cm⁻¹)"),
             (["900 nm", "902 1/cm"], [900.0, 902.0], "Channel"),
             (["1 of 2", "1 of 3"], [0, 1], "Channel number"),
             (["a", "902"], [0, 1], "Channel number"),

@@ -1,7 +1,6 @@
 """What the selectors of channels share."""
 
 import contextlib
-import re
 import warnings
 from collections.abc import Iterator
 from numbers import Integral
@@ -12,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from spectral_fast._channels import channel_axis
 from spectral_fast._folds import Splits, check_partition, split
 from spectral_fast._plotting import new_axes
 from spectral_fast._validation import check_finite, check_finite_targets
@@ -20,7 +20,6 @@ from spectral_fast.feature_selection._scores import geometric_sizes, path_rmsecv
 __all__ = [
     "NOTHING_SELECTED",
     "ChannelSelector",
-    "channel_axis",
     "channel_names",
     "fit_arguments",
     "is_count",
@@ -29,9 +28,6 @@ __all__ = [
 
 #: How the warning of a selector begins whose own choice is empty.
 NOTHING_SELECTED = "No channel is selected"
-
-#: As in "-900.5 nm" or "nm900".
-_NUMBER = re.compile(r"(^[-+])?\d+(\.\d+)?")
 
 
 class ChannelSelector(SelectorMixin, BaseEstimator):
@@ -154,15 +150,14 @@ class ChannelSelector(SelectorMixin, BaseEstimator):
             )
 
     def _splits(
-        self, X: np.ndarray, Y: np.ndarray, groups: Any, *, cv: Any = None, random_state: Any = None
+        self, X: np.ndarray, Y: np.ndarray, groups: Any, *, random_state: Any = None
     ) -> Splits:
         """Return the folds, which must hold out every sample exactly once.
 
-        `cv` and `random_state` are the parameters of these names where they are None.
+        None stands for the parameter `random_state`.
         """
-        cv = self.cv if cv is None else cv
         random_state = self.random_state if random_state is None else random_state
-        splits = split(cv, X, Y, groups, random_state)
+        splits = split(self.cv, X, Y, groups, random_state)
         check_partition(splits, len(X))
         return splits
 
@@ -252,14 +247,3 @@ def channel_names(X: Any) -> list[str] | None:
     """Return the names of the columns of `X`, numbers included, or None where it has none."""
     columns = getattr(X, "columns", None)
     return None if columns is None else [str(name) for name in columns]
-
-
-def channel_axis(names: list[str] | None, n_features: int) -> tuple[np.ndarray, str]:
-    """Return the channels' positions by the numbers in their names, and a label for them."""
-    numbers = [number for number in map(_NUMBER.search, names or ()) if number]
-    axis = np.array([float(number.group()) for number in numbers])
-    if len(np.unique(axis)) < n_features:
-        return np.arange(n_features), "Channel number"
-    units = {_NUMBER.sub("", number.string, count=1).strip(" _") for number in numbers}
-    unit = units.pop() if len(units) == 1 else ""
-    return axis, f"Channel ({unit})" if unit else "Channel"

@@ -17,10 +17,10 @@ from sklearn.utils.validation import _num_samples
 from threadpoolctl import threadpool_limits
 
 from spectral_fast import kernels
+from spectral_fast._channels import channel_axis
 from spectral_fast._folds import random_training_sets, split
 from spectral_fast._plotting import new_axes
 from spectral_fast.feature_selection._base import (
-    channel_axis,
     channel_names,
     fit_arguments,
     nothing_selected_ignored,
