@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from spectral_fast.feature_selection import ForClasses, TopChannels
+from spectral_fast.feature_selection import ForClasses, RandomFrog, TopChannels
 from spectral_fast.model_selection import SpectralSearchCV
 from spectral_fast.model_selection._catalogue import BOOSTERS
 from spectral_fast.model_selection._grid import (
@@ -63,6 +63,14 @@ STOP_ON_A_TOLERANCE = {"lasso", "elasticnet", "svr", "mlp", "gpr"}
 CHAINS = ("raw", "snv", "msc", "sg1", "sg1+msc", StandardScaler())
 SIZES = (4, 9)
 given_grids = settings(derandomize=True, deadline=None, max_examples=2, phases=[Phase.generate])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_walk():
+    """Random frog by name takes few steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SELECTORS, "random_frog", RandomFrog(n_iterations=20))
+        yield
 
 
 def installed(name):

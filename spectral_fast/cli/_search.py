@@ -21,7 +21,7 @@ GRIDS = ("basic", "quick", "standard", "thorough")
 PREPROCESSING = ("raw", "snv", "msc", "sg0", "sg1", "sg2")
 SELECTORS = (
     *("full", "importance", "vip", "coef", "sr", "spa"),
-    *("uve", "mcuve", "uve_spa", "ipls", "cars", "covsel"),
+    *("uve", "mcuve", "uve_spa", "ipls", "cars", "random_frog", "covsel"),
 )
 MODELS = (
     *("pls", "ridge", "lasso", "elasticnet", "svr", "random_forest"),

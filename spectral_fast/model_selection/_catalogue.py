@@ -25,6 +25,7 @@ from spectral_fast.feature_selection import (
     CoefficientMagnitude,
     CovSel,
     IntervalPLS,
+    RandomFrog,
     SelectivityRatio,
 )
 from spectral_fast.preprocessing import MSC, SNV, SavitzkyGolay
@@ -58,6 +59,7 @@ SELECTORS: dict[str, Any] = {
     "uve_spa": UVESPA(),
     "ipls": IntervalPLS(),
     "cars": CARS(),
+    "random_frog": RandomFrog(),
     "covsel": CovSel("cv"),
 }
 

@@ -52,6 +52,7 @@ _SELECTORS = {
     "uve_spa": "UVE-SPA",
     "ipls": "interval PLS",
     "cars": "CARS",
+    "random_frog": "random frog",
 }
 _MODELS = {
     "pls": "PLS",
