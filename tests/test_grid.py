@@ -486,7 +486,12 @@ def test_bad_preprocessing(given, error, message):
 @pytest.mark.parametrize(
     ("given", "n_features", "error", "message"),
     [
-        ("vap", 5, ValueError, "random_frog, covsel; got 'vap'. Use one of these names or, in Python"),
+        (
+            "vap",
+            5,
+            ValueError,
+            "random_frog, covsel; got 'vap'. Use one of these names or, in Python",
+        ),
         (Ridge(), 5, TypeError, "`fit` and `get_support`; got Ridge"),
         (["vip", "vip"], 5, ValueError, "distinct names; got 'vip' twice"),
         ((), 5, ValueError, "`selectors` must hold at least one"),
