@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import sqlite3
 import subprocess
 import sys
@@ -75,6 +76,10 @@ def read_all(path, n_records=3):
         return journal.load([f"task {number}" for number in range(n_records)])
 
 
+def tasks_done(path):
+    return int(re.search(r"tasks done +(\d+)", describe_journal(path))[1])
+
+
 def edit(path, *statements):
     """Change a database behind the journal's back."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
@@ -143,10 +148,10 @@ class TestRecords:
 
     def test_only_the_finished_ones(self, path):
         with Journal(path, IDENTITY) as journal:
-            assert journal.n_records == 0
+            assert tasks_done(path) == 0
             journal.save("b", record(1))
             journal.save("a", record(2))
-            assert journal.n_records == 2
+            assert tasks_done(path) == 2
             assert list(journal.load(["a", "missing", "b"])) == ["a", "b"]
             assert journal.load([]) == {}
 
@@ -154,7 +159,7 @@ class TestRecords:
         with Journal(path, IDENTITY) as journal:
             journal.save("task", record(1))
             journal.save("task", record(2))
-            assert journal.n_records == 1
+            assert tasks_done(path) == 1
             assert_same(journal.load(["task"])["task"], record(2))
 
     def test_what_cannot_be_kept_is_refused_and_nothing_is_written(self, path):
@@ -163,7 +168,7 @@ class TestRecords:
                 journal.save("task", Record({"values": np.array([object()])}, {}))
             with pytest.raises(TypeError, match="JSON"):
                 journal.save("task", Record({}, {"values": {1, 2}}))
-            assert journal.n_records == 0
+            assert tasks_done(path) == 0
 
     def test_a_closed_journal_says_so(self, path):
         journal = Journal(path, IDENTITY)
@@ -202,8 +207,8 @@ class TestOpening:
             assert process.stdout.readline() == "ready\n"
         path.unlink()  # but not the write-ahead log that the killed search left
         assert path.with_name("search.sqlite-wal").stat().st_size
-        with Journal(path, IDENTITY) as journal:
-            assert journal.n_records == 0
+        with Journal(path, IDENTITY):
+            assert tasks_done(path) == 0
 
     @pytest.mark.parametrize(
         ("identity", "changes"),
@@ -334,7 +339,7 @@ class TestDamage:
                 )
                 bomb = np.array([Bomb(), None], dtype=object)
                 journal.save("task", Record({"values": bomb}, {}))
-            assert journal.n_records == 1
+            assert tasks_done(path) == 1
             with refused("Object arrays cannot be loaded"):
                 journal.load(["task"])
         assert not Path(str(path) + ".run").exists()
@@ -485,7 +490,7 @@ with Journal(path, identity) as journal:
                 found = journal.load([f"task {number}" for number in range(n_saved)])
                 assert len(found) == n_saved
                 # The one that was being saved may be there too.
-                assert 0 <= journal.n_records - n_saved <= 1
+                assert 0 <= tasks_done(path) - n_saved <= 1
         assert n_saved > 0
         for number in range(n_saved):
             assert_same(found[f"task {number}"], record(number))
@@ -496,32 +501,34 @@ class TestDescription:
         monkeypatch.setattr(_journal, "_now", lambda: "2025-03-01T12:00:00+00:00")
         monkeypatch.setattr(_journal, "_resolved", lambda path: Path(path))
         monkeypatch.chdir(path.parent)
-        description = {"data": "49 spectra × 2151 channels", "tasks": 1200}
+        description = {
+            "data": "49 spectra × 2151 channels",
+            "tasks": 1200,
+            "models": "pls, ridge, elasticnet, rf, svr, gpr, knn, xgboost",
+        }
         with Journal("search.sqlite", IDENTITY, description=description) as journal:
             journal.save("task", record(1))
-            journal.note("best so far", "RMSECV 0.6")
-            journal.note("best so far", "RMSECV 0.52 with snv+sg1, importance and ridge")
             running = describe_journal("search.sqlite")
             journal.finish()
         text = describe_journal("search.sqlite")
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         assert text.splitlines() == [
             "Journal search.sqlite",
-            "  created      2025-03-01 12:00:00 UTC",
-            "  state        finished 2025-03-01 12:00:00 UTC",
-            f"  size         {size}",
-            "  tasks done   1",
-            "  data         49 spectra × 2151 channels",
-            "  tasks        1200",
-            "  best so far  RMSECV 0.52 with snv+sg1, importance and",
-            "               ridge",
+            "  created     2025-03-01 12:00:00 UTC",
+            "  state       finished 2025-03-01 12:00:00 UTC",
+            f"  size        {size}",
+            "  tasks done  1",
+            "  data        49 spectra × 2151 channels",
+            "  tasks       1200",
+            "  models      pls, ridge, elasticnet, rf, svr, gpr, knn,",
+            "              xgboost",
             "Results belong to",
             "  data    dddddddddddd…",
             "  splits  555555555555…",
             "  numpy   2.1.0",
         ]
         assert f"running: process {os.getpid()}" in running
-        assert "RMSECV 0.52" in running
+        assert "xgboost" in running
 
     def test_a_resumed_search_is_not_finished(self, path):
         with Journal(path, IDENTITY, description={"tasks": 10, "best so far": "A"}) as journal:

@@ -150,9 +150,8 @@ class Journal:
             _check_health(self._path, self._database)
             about = _read_about(self._path, self._database)
             _check_identity(self._path, about["identity"], identity)
-        self._description = about["description"] | _texts(description)
         about |= {
-            "description": self._description,
+            "description": about["description"] | _texts(description),
             "finished": None,
             "owner": {"process": os.getpid(), "host": platform.node(), "since": _now()},
         }
@@ -163,12 +162,6 @@ class Journal:
             rows = [(name, json.dumps(value)) for name, value in about.items()]
             self._database.executemany(_SET_ABOUT, rows)
         self._database.execute("PRAGMA journal_mode = WAL")
-
-    @property
-    def n_records(self) -> int:
-        """Number of finished tasks."""
-        with _explained(self._path):
-            return _n_records(self._database)
 
     def load(self, keys: Sequence[str]) -> dict[str, Record]:
         """Return the records of those of the tasks that are finished.
@@ -197,17 +190,6 @@ class Journal:
             nothing, so that a search can warn once and go on; each call tries again.
         """
         self._write(_SET_RECORD, (key, *_encoded(key, record)))
-
-    def note(self, label: str, text: Any) -> None:
-        """Set an entry of the description, such as the best candidate so far.
-
-        Raises
-        ------
-        JournalError
-            As `save`.
-        """
-        self._description |= _texts({label: text})
-        self._write(_SET_ABOUT, ("description", json.dumps(self._description)))
 
     def finish(self) -> None:
         """Mark the search as complete.
@@ -268,7 +250,7 @@ def describe_journal(path: str | Path) -> str:
             raise JournalError(f"{path} is empty: no search has begun to write to it.")
         _check_format(path, database)
         about = _read_about(path, database)
-        n_records = _n_records(database)
+        n_records = database.execute("SELECT COUNT(*) FROM records").fetchone()[0]
     entries = {
         "created": _readable(about["created"]),
         "state": _state(path, about),
@@ -368,10 +350,6 @@ def _is_new(database: sqlite3.Connection) -> bool:
     tables = "SELECT COUNT(*) FROM sqlite_master"
     pragmas = ("PRAGMA application_id", "PRAGMA user_version")
     return not any(database.execute(query).fetchone()[0] for query in (tables, *pragmas))
-
-
-def _n_records(database: sqlite3.Connection) -> int:
-    return database.execute("SELECT COUNT(*) FROM records").fetchone()[0]
 
 
 def _check_format(path: Path, database: sqlite3.Connection) -> None:
