@@ -275,7 +275,7 @@ def _named_selectors(selectors: Any, random_state: Any) -> Iterable[tuple[str, A
 
 def _counts(n_features: Any) -> list[int | None]:
     """Return the distinct numbers of channels, None for a selector's own choice."""
-    if isinstance(n_features, int | np.integer | str) or n_features is None:
+    if isinstance(n_features, str) or not np.iterable(n_features):
         n_features = [n_features]
     counts: list[int | None] = []
     for count in n_features:
@@ -285,8 +285,8 @@ def _counts(n_features: Any) -> list[int | None]:
             counts.append(int(count))
         else:
             raise ValueError(
-                f'`n_features` must hold numbers of channels from 1, or "auto"; got {count!r}. '
-                'Use "auto" where the selector is to choose.'
+                f'`n_features` must hold whole numbers of channels from 1, or "auto"; got '
+                f'{count!r}. Use such as [10, 20], or "auto" where the selector is to choose.'
             )
     return list(dict.fromkeys(counts))
 
