@@ -1,6 +1,6 @@
 """The folds that `cv` stands for, as numbers of rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -64,7 +64,12 @@ def split(
                 "Leave the fold out, or give it rows."
             )
     if not splits:
-        raise ValueError("`cv` must give at least one fold; got none. Use an int such as 5.")
+        remedy = (
+            "An iterator can be used once: pass a list of its splits."
+            if isinstance(cv, Iterator)
+            else "Use an int such as 5."
+        )
+        raise ValueError(f"`cv` must give at least one fold; got none. {remedy}")
     return splits
 
 

@@ -3,6 +3,7 @@ import re
 import runpy
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -110,6 +111,18 @@ def test_warnings_are_one_line_each(table_file, tmp_path, capsys):
     assert summary == SUMMARY.strip()
     assert warning.startswith("spectral-fast: warning: ")
     assert "has only 8 components" in warning
+
+
+def test_a_command_that_fails_has_warned_before(monkeypatch, table_file, tmp_path, capsys):
+    def warn_and_fail(*data):
+        warnings.warn("beware\nof it", stacklevel=1)
+        raise ValueError("no good")
+
+    monkeypatch.setattr(SpectralSearchCV, "fit", warn_and_fail)
+    assert main(search(table_file, tmp_path / "out")) == 2
+    *_, warning, error = capsys.readouterr().err.splitlines()
+    assert warning == "spectral-fast: warning: beware of it"
+    assert error == "spectral-fast: error: no good"
 
 
 def test_model_and_coefficients_agree(results):
@@ -262,6 +275,15 @@ def test_version_and_help(capsys):
         assert expected in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["search", "predict", "journal", "demo", "info"])
+def test_the_help_of_each_command_describes_it(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    usage, description, *_ = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith("usage: ")
+    assert re.fullmatch(r"[A-Z].*\.", description, re.DOTALL)
+
+
 def test_nothing_heavy_is_imported_before_the_arguments_are_parsed():
     code = (
         "import sys, spectral_fast.cli as cli\n"
@@ -284,7 +306,7 @@ def test_a_reader_that_stops_early_is_no_error():
 
 
 def refuse(capsys, folder, arguments, message):
-    """Assert exit code 2, one line of error, and that nothing was written."""
+    """Assert exit code 2, one line of error after any warnings, and that nothing was written."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert main(arguments) == 2
     printed = capsys.readouterr()
@@ -292,7 +314,8 @@ def refuse(capsys, folder, arguments, message):
     *before_the_error, error = printed.err.splitlines()
     assert error.startswith("spectral-fast: error: ")
     assert message in error
-    assert [" channels, " in line for line in before_the_error] in ([], [True])
+    others = [line for line in before_the_error if not line.startswith("spectral-fast: warning: ")]
+    assert [" channels, " in line for line in others] in ([], [True])
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
@@ -595,6 +618,23 @@ def test_what_failed_and_what_was_not_tried_are_counted_apart(
     assert f"{counts['failed']} of {total} candidates could not be fitted" in printed.out
     assert f"{counts['not evaluated']} of {total} candidates were not tried" in printed.err
     assert "warning" not in printed.err
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_search_interrupted_at_its_last_step_is_done(monkeypatch, table_file, tmp_path, capsys):
+    interrupt(monkeypatch, 1.0)
+    assert main(search(table_file, tmp_path / "out", *GRID)) == 0
+    assert "interrupted" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_report")
+def test_outer_folds_are_named_only_where_there_are_some(monkeypatch, table_file, tmp_path, capsys):
+    names = ("raw", "sg1w21")  # the window is wider than the spectra
+    command = search(table_file, tmp_path / "out", "--preprocessing", *names, "--models", "knn")
+    interrupt(monkeypatch, 0.95)
+    assert main(command) == 130
+    expected = "interrupted: all candidates were tried; some that failed, not in all folds. With"
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("no_report")

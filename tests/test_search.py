@@ -836,6 +836,14 @@ def test_bad_splits(splits, message):
         quick(cv=splits).fit(*small())
 
 
+def test_an_iterator_of_splits_can_be_used_once():
+    X, y = small()
+    search = quick(cv=KFold(4).split(X))
+    search.plan(X, y)
+    with pytest.raises(ValueError, match=r"got none\. An iterator can be used once: pass a"):
+        search.fit(X, y)
+
+
 # ------------------------------------------------------------------ warnings and compilation
 
 
@@ -1173,8 +1181,27 @@ def test_a_time_limit_before_the_first_candidate():
         quick(time_limit=1e-9).fit(*small())
 
 
+def test_ctrl_c_at_the_last_step_comes_too_late(tmp_path):
+    X, y = small()
+    options = {"preprocessing": ["raw", "snv"], "journal": tmp_path / "journal.sqlite"}
+    search = quick(**options, callback=StopsAt(2)).fit(X, y)
+    assert StopsAt.count == 2
+    assert search.stopped_ == ""
+    assert search.results_.status.eq("done").all()
+    assert "finished" in describe_journal(options["journal"])
+
+
+@pytest.mark.parametrize("last", [8, 9])
+def test_ctrl_c_in_the_last_of_the_outer_folds(last):
+    X, y = small()
+    search = quick(preprocessing=["raw", "snv"], outer_cv=3, callback=StopsAt(last)).fit(X, y)
+    assert StopsAt.count == 8
+    assert search.stopped_ == ""
+    assert np.isfinite(search.outer_score_)
+
+
 @pytest.mark.filterwarnings("ignore:The search ended early")
-@pytest.mark.parametrize("last", [1, 4])
+@pytest.mark.parametrize("last", [1, 2, 4, 7])
 def test_ctrl_c_ends_the_outer_folds_too(last):
     X, y = small()
     search = quick(preprocessing=["raw", "snv"], outer_cv=3, callback=StopsAt(last)).fit(X, y)

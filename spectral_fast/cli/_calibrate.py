@@ -137,11 +137,13 @@ def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> 
     """Say how much an ended search has not done, and how to go on."""
     status = search.results_["status"]
     n_missing = int((status == "not evaluated").sum())
-    missing = (
-        f"{n_missing} of {len(status)} candidates were not tried; the files describe the others."
-        if n_missing
-        else "all candidates were tried, but not in the outer folds."
-    )
+    if n_missing:
+        missing = f"{n_missing} of {len(status)} candidates were not tried; the files describe the "
+        missing += "others."
+    elif search.outer_cv is not None:
+        missing = "all candidates were tried, but not in the outer folds."
+    else:
+        missing = "all candidates were tried; some that failed, not in all folds."
     print(
         f"\nspectral-fast: {search.stopped_}: {missing} {_how_to_go_on(arguments)}".rstrip(),
         file=sys.stderr,

@@ -23,7 +23,12 @@ _EXTRAS = {
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the parser."""
-    info = commands.add_parser("info", help="show versions, threads and folders")
+    info = commands.add_parser(
+        "info",
+        help="show versions, threads and folders",
+        description="Show the versions of the package and of what it uses, the number of cores "
+        "and threads, the folder that keeps compiled code, and which extras are installed.",
+    )
     info.set_defaults(run=_run)
 
 

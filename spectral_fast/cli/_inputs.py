@@ -43,9 +43,11 @@ def plain_warnings() -> Iterator[None]:
     """Print warnings as messages, without the line of code that gives them."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
-        yield
-    for warning in caught:
-        print("spectral-fast: warning:", *str(warning.message).split(), file=sys.stderr)
+        try:
+            yield
+        finally:  # a command that fails has been warned, too
+            for warning in caught:
+                print("spectral-fast: warning:", *str(warning.message).split(), file=sys.stderr)
 
 
 def whole_number(rule: str, follows: Callable[[int], bool]) -> Callable[[str], int]:

@@ -10,7 +10,12 @@ __all__ = ["add_parser"]
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the parser."""
-    journal = commands.add_parser("journal", help="look into the journal of a search")
+    journal = commands.add_parser(
+        "journal",
+        help="look into the journal of a search",
+        description="Look into a journal, the file in which 'spectral-fast search --journal' keeps "
+        "finished work so that an ended search can go on.",
+    )
     actions = journal.add_subparsers(required=True, metavar="ACTION")
     show = actions.add_parser(
         "show",

@@ -44,7 +44,9 @@ def estimate_procedure(search: Any, X: Any, data: Data, splits: Splits, deadline
     parts = []
     for number, (train, test) in enumerate(splits):
         left = deadline - time.monotonic()
-        if left <= 0:
+        if search._is_interrupted:  # maybe at the last step of the search before this one
+            search.stopped_ = "interrupted"
+        elif left <= 0:
             search.stopped_ = search.stopped_ or "time limit"
         if search.stopped_:
             return
@@ -66,6 +68,7 @@ def estimate_procedure(search: Any, X: Any, data: Data, splits: Splits, deadline
         if inner.stopped_:  # what was chosen among some candidates is not the procedure's
             search.stopped_ = inner.stopped_
             return
+        search._is_interrupted = inner._is_interrupted
         model = inner.best_estimator_
         parts.append(outputs(model, _safe_indexing(X, test), data.n_classes))
     outer = held_out_of(data, splits, search.scoring)

@@ -65,6 +65,8 @@ class Run:
         What fits warned of, in this process and in others, and why the journal lacks some.
     stopped : str
         Why the run ended before all was done; empty if it did not.
+    is_interrupted : bool
+        Whether there was a Ctrl-C, which may have come too late to leave anything undone.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Run:
         self.seconds: dict[str, float] = {}
         self.warnings: list[str] = []
         self.stopped = ""
+        self.is_interrupted = False
 
     def evaluate(self) -> None:
         """Do all tasks, or what can be done until the deadline or Ctrl-C."""
@@ -105,10 +108,10 @@ class Run:
                     if time.monotonic() >= self._deadline:
                         break
             except KeyboardInterrupt:
-                self.stopped = "interrupted"
-        if not self.stopped and not self._is_complete():
-            self.stopped = "time limit"
-        if self._journal is not None and not self.stopped:
+                self.is_interrupted = True
+        if not self._is_complete():
+            self.stopped = "interrupted" if self.is_interrupted else "time limit"
+        elif self._journal is not None:
             self._write(self._journal.finish)
         self.warnings += others
 

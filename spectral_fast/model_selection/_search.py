@@ -362,6 +362,7 @@ class SpectralSearchCV(BaseEstimator):
             run.evaluate()
         candidates, self.oof_predictions_ = run.candidates(held_out, grid)
         self.stopped_ = run.stopped
+        self._is_interrupted = run.is_interrupted
         check_any(candidates, run.stopped, self.scoring)
 
         order = rank(candidates)
