@@ -2,12 +2,15 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._param_validation import Interval
 
 __all__ = [
+    "N_JOBS",
     "check_finite",
     "check_finite_targets",
     "check_not_negative",
@@ -16,6 +19,13 @@ __all__ = [
     "components_error",
     "listed",
     "needs_no_conversion",
+]
+
+#: What `n_jobs` may be, as a constraint of scikit-learn's: not 0, at which joblib fails.
+N_JOBS = [
+    Interval(Integral, None, -1, closed="right"),
+    Interval(Integral, 1, None, closed="left"),
+    None,
 ]
 
 _N_LISTED = 5

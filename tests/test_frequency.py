@@ -198,6 +198,7 @@ class TestBadInput:
             {"cv": 1},
             {"random_state": "now"},
             {"n_jobs": 1.5},
+            {"n_jobs": 0},
         ],
         ids=str,
     )

@@ -292,6 +292,7 @@ class TestBadInput:
             {"alpha": 1.0},
             {"n_permutations": 0},
             {"n_jobs": 1.5},
+            {"n_jobs": 0},
         ],
         ids=str,
     )

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from contextlib import nullcontext
 
 import hypothesis
 import numba
@@ -21,7 +22,7 @@ from sklearn.model_selection import (
 )
 
 from spectral_fast import kernels
-from spectral_fast.cross_decomposition import pls_cross_val_predict, pls_resample_coef
+from spectral_fast.cross_decomposition import _cross_val, pls_cross_val_predict, pls_resample_coef
 from spectral_fast.datasets import load_gasoline, load_tecator, make_spectra
 from spectral_fast.kernels import _jit
 from tests.reference import pls_folds as reference
@@ -383,6 +384,22 @@ class TestChoiceOfPath:
             expected = cross_val_predict(model, X, y, cv=5)
             assert_allclose(found[count - 1], rmse(expected[np.newaxis], y)[0], rtol=1e-6)
 
+    @pytest.mark.parametrize(
+        ("n_jobs", "n_threads"), [(None, 2), (-1, 2), (3, 3), (-2, 7), (-8, 1), (-9, 1)]
+    )
+    def test_threads_are_counted_as_by_joblib(self, monkeypatch, n_jobs, n_threads):
+        limits = []
+
+        def limit(n_threads):
+            limits.append(n_threads)
+            return nullcontext()
+
+        monkeypatch.setattr(_cross_val, "cpu_count", lambda: 8)
+        monkeypatch.setattr(kernels, "get_num_threads", lambda: 2)
+        monkeypatch.setattr(kernels, "thread_limit", limit)
+        pls_cross_val_predict(*smooth(12, 20), 2, n_jobs=n_jobs)
+        assert limits == [n_threads]
+
     def test_small_workspace_changes_nothing(self, monkeypatch):
         X, Y = smooth(40, 3000, 2)
         expected = pls_cross_val_predict(X, Y, 3, cv=LeaveOneOut(), scale=True)
@@ -392,7 +409,7 @@ class TestChoiceOfPath:
     def test_n_jobs_changes_no_bit(self):
         X, Y = smooth(60, 100)
         expected = pls_cross_val_predict(X, Y, 4, n_jobs=1)
-        for n_jobs in (2, -1, None):
+        for n_jobs in (2, -1, -2, -99, None):
             assert_array_equal(pls_cross_val_predict(X, Y, 4, n_jobs=n_jobs), expected)
 
 
@@ -455,8 +472,11 @@ class TestBadInput:
             "number 1 .* has 0", masks_or_weights=np.eye(12)[:2] * 0 + [[1], [0]], **resample
         )
 
-    def test_n_jobs(self):
-        self.fails("n_jobs", n_jobs=0)
+    @pytest.mark.parametrize("n_jobs", [0, 1.5, "2"])
+    def test_n_jobs(self, n_jobs):
+        self.fails(
+            f"`n_jobs` must be None or an integer other than 0; got {n_jobs!r}", n_jobs=n_jobs
+        )
 
     def test_rank_exhausted_warns_once_and_says_where(self):
         spectra = make_spectra(

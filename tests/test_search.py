@@ -765,6 +765,12 @@ def test_bad_data(change, message):
         quick().fit(*change(*small()))
 
 
+@pytest.mark.parametrize("n_jobs", [0, 1.5])
+def test_bad_number_of_jobs(n_jobs):
+    with pytest.raises(ValueError, match=rf"'n_jobs' parameter .* Got {n_jobs} instead"):
+        quick(n_jobs=n_jobs).fit(*small())
+
+
 def test_channels_are_named_in_errors():
     X, y = small()
     frame = pd.DataFrame(

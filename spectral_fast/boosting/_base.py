@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from spectral_fast._folds import split
+from spectral_fast._validation import N_JOBS
 from spectral_fast.boosting._libraries import LIBRARIES, first_rounds, native
 
 __all__ = ["Boosted"]
@@ -39,7 +40,7 @@ class Boosted(BaseEstimator, ABC):
         "early_stopping_rounds": [Interval(Integral, 1, None, closed="left"), None],
         "cv": ["cv_object"],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "device": [StrOptions({"cpu", "gpu"})],
     }
 

@@ -9,6 +9,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from joblib import cpu_count
 from sklearn.model_selection import KFold
 from sklearn.utils import check_array, check_consistent_length
 
@@ -84,7 +85,8 @@ def pls_cross_val_predict(
     groups : array-like of shape (n_samples,), default=None
         Passed to the splitter.
     n_jobs : int, default=None
-        Most threads; None and -1 use Numba's number. Results do not depend on it.
+        Most threads: None and -1 use Numba's number, -2 all cores but one, and so on.
+        Results do not depend on it.
     workspace : int, default=256
         Memory for the folds that are worked on together, in MiB, beside a square matrix
         of n_samples where that is used.
@@ -164,7 +166,8 @@ def pls_resample_coef(
     scale : bool, default=False
         Whether X and y are autoscaled inside each resample.
     n_jobs : int, default=None
-        Most threads; None and -1 use Numba's number. Results do not depend on it.
+        Most threads: None and -1 use Numba's number, -2 all cores but one, and so on.
+        Results do not depend on it.
     workspace : int, default=256
         Memory for the resamples that are worked on together, in MiB, beside a square
         matrix of n_samples where that is used.
@@ -242,12 +245,16 @@ def _validate(
 
 @contextmanager
 def _threads(n_jobs: Any) -> Iterator[None]:
-    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1):
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
         raise ValueError(
-            f"`n_jobs` must be None, -1 or a positive integer; got {n_jobs!r}. "
-            "Use 1 for one thread."
+            f"`n_jobs` must be None or an integer other than 0; got {n_jobs!r}. "
+            "Use 1 for one thread, -1 for all."
         )
-    limit = kernels.get_num_threads() if n_jobs in (None, -1) else int(n_jobs)
+    limit = -1 if n_jobs is None else int(n_jobs)
+    if limit == -1:
+        limit = kernels.get_num_threads()
+    elif limit < 0:  # as joblib counts
+        limit = max(1, cpu_count() + 1 + limit)
     # BLAS keeps to one thread all along, as changing its mind takes longer than small products.
     with kernels.thread_limit(limit), kernels.one_blas_thread():
         yield

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spectral_fast._folds import Splits, split
 from spectral_fast._plotting import new_axes
-from spectral_fast._validation import check_finite, check_finite_targets
+from spectral_fast._validation import N_JOBS, check_finite, check_finite_targets
 from spectral_fast.cross_decomposition._cross_val import pls_cross_val_predict
 from spectral_fast.cross_decomposition._pls import PLSRegression
 
@@ -59,8 +59,8 @@ class PLSRegressionCV(PLSRegression):
     n_permutations : int, default=999
         Number of random exchanges of ``rule="randomization"``.
     n_jobs : int, default=None
-        Most threads of the cross-validation; None and -1 use Numba's number. Results do
-        not depend on it.
+        Most threads of the cross-validation: None and -1 use Numba's number, -2 all
+        cores but one, and so on. Results do not depend on it.
     random_state : int, RandomState instance or None, default=0
         Seed of the shuffling for an int `cv`, and of ``rule="randomization"``.
 
@@ -130,7 +130,7 @@ class PLSRegressionCV(PLSRegression):
         "scale": ["boolean"],
         "alpha": [Interval(Real, 0, 1, closed="neither")],
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
     }
 

@@ -20,6 +20,7 @@ from spectral_fast import kernels
 from spectral_fast._channels import channel_axis
 from spectral_fast._folds import random_training_sets, split
 from spectral_fast._plotting import new_axes
+from spectral_fast._validation import N_JOBS
 from spectral_fast.feature_selection._base import (
     channel_names,
     fit_arguments,
@@ -99,7 +100,7 @@ class SelectionFrequency:
         "n_resamples": [Interval(Integral, 1, None, closed="left")],
         "train_size": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     },
     prefer_skip_nested_validation=False,  # the selector checks its own
 )

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from numbers import Integral, Real
+from numbers import Real
 from os import PathLike
 from typing import Any, ClassVar, Self
 
@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spectral_fast._folds import split
+from spectral_fast._validation import N_JOBS
 from spectral_fast.model_selection._classes import numbered
 from spectral_fast.model_selection._data import Data, check_data, in_double
 from spectral_fast.model_selection._figures import (
@@ -245,7 +246,7 @@ class SpectralSearchCV(BaseEstimator):
         "selector_scope": [StrOptions({"fold", "all"})],
         "cv": ["cv_object"],
         "outer_cv": ["cv_object", None],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "progress": ["boolean"],
         "callback": [callable, None],
         "journal": [str, PathLike, None],
