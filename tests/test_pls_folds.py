@@ -27,7 +27,7 @@ from spectral_fast.datasets import load_gasoline, load_tecator, make_spectra
 from spectral_fast.kernels import _jit
 from tests.reference import pls_folds as reference
 
-LOGGER = "spectral_fast.cross_decomposition._cross_val"
+LOGGER = "spectral_fast.cross_decomposition._solver"
 
 
 def smooth(n, p, m=1, seed=0, n_components=6):

@@ -6,7 +6,7 @@ import numpy as np
 
 from spectral_fast import kernels
 from spectral_fast._folds import Splits
-from spectral_fast.cross_decomposition._cross_val import predict_folds
+from spectral_fast.cross_decomposition._solver import predict_folds
 
 __all__ = [
     "geometric_sizes",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spectral_fast._folds import Splits
-from spectral_fast.cross_decomposition._cross_val import fit_resamples, predict_folds
+from spectral_fast.cross_decomposition._solver import fit_resamples, predict_folds
 from spectral_fast.feature_selection._scores import most_components, pooled_rmse, target_scales
 
 __all__ = ["CrossValidatedPLS", "Score", "coefficient_sizes", "first_least", "least_by_size"]

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from spectral_fast import kernels
 from spectral_fast._folds import random_training_sets, split
 from spectral_fast._validation import check_sample_weight
-from spectral_fast.cross_decomposition._cross_val import fit_blocks, fit_resamples
+from spectral_fast.cross_decomposition._solver import fit_blocks, fit_resamples
 from spectral_fast.feature_selection._base import NOTHING_SELECTED, ChannelSelector
 
 __all__ = ["MCUVE", "UVE"]

@@ -8,7 +8,7 @@ from sklearn.model_selection import KFold
 
 from spectral_fast import kernels
 from spectral_fast._folds import Splits
-from spectral_fast.cross_decomposition._cross_val import fit_resamples
+from spectral_fast.cross_decomposition._solver import fit_resamples
 
 __all__ = ["coefficients", "in_order", "mean_r2", "shuffled"]
 

@@ -15,7 +15,7 @@ from sklearn.svm import SVC, SVR
 
 from spectral_fast import cross_decomposition, kernels
 from spectral_fast._validation import components_error
-from spectral_fast.cross_decomposition._cross_val import predict_held_out
+from spectral_fast.cross_decomposition._solver import predict_held_out
 from spectral_fast.model_selection._grid_models import Model
 from spectral_fast.model_selection._tasks import Job, outcomes
 from spectral_fast.model_selection.families import FAMILIES, Matrix, batches_of, made, outputs

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from spectral_fast import kernels
 from spectral_fast._folds import Splits
-from spectral_fast.cross_decomposition._cross_val import central_spectrum
+from spectral_fast.cross_decomposition._solver import central_spectrum
 from spectral_fast.model_selection._warnings import of_candidate
 
 __all__ = ["Family", "Matrix", "Settings", "made", "outputs"]

@@ -12,7 +12,7 @@ from sklearn.cross_decomposition import PLSRegression as SklearnPLSRegression
 from spectral_fast import kernels
 from spectral_fast._validation import components_error
 from spectral_fast.cross_decomposition import PLSRegression
-from spectral_fast.cross_decomposition._cross_val import predict_held_out
+from spectral_fast.cross_decomposition._solver import predict_held_out
 from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made
 
 __all__ = ["PLSFamily"]
