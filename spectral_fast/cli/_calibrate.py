@@ -138,8 +138,8 @@ def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> 
     status = search.results_["status"]
     n_missing = int((status == "not evaluated").sum())
     if n_missing:
-        missing = f"{n_missing} of {len(status)} candidates were not tried; the files describe the "
-        missing += "others."
+        what = "candidates were not tried; the files describe the others."
+        missing = f"{n_missing} of {len(status)} {what}"
     elif search.outer_cv is not None:
         missing = "all candidates were tried, but not in the outer folds."
     else:
