@@ -382,6 +382,13 @@ class TestSameErrorsAndWarnings:
         _, caught = assert_same_outcome(X, Y, n_components=3, max_iter=2, tol=0.0)
         assert caught == 3 * [(ConvergenceWarning, "Maximum number of iterations reached")]
 
+    def test_warnings_point_at_the_caller(self):
+        with pytest.warns(UserWarning, match="y residual is constant") as caught:
+            PLSRegression().fit(X_GOOD, constant_target(0.5))
+        with pytest.warns(ConvergenceWarning) as caught_too:
+            PLSRegression(1, max_iter=1).fit(X_GOOD, np.column_stack([Y_GOOD, Y_GOOD**2]))
+        assert {each.filename for each in [*caught, *caught_too]} == {__file__}
+
     def test_no_convergence_and_exhausted(self):
         X, Y = regression(4, 6, n_targets=3)
         Y *= 0.01

@@ -14,16 +14,20 @@ from sklearn.utils.validation import validate_data
 from spectral_fast import kernels
 from spectral_fast.cross_decomposition._diagnostics import PLSDiagnosticsMixin
 
+#: Where warnings point: the caller of `fit`, beyond its decorator and `_warn`.
+_CALLER = 4
+
 
 class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
     """Partial least squares regression: scikit-learn's, with a compiled `fit`.
 
     Signature, attributes, methods, warnings and errors are those of
     :class:`sklearn.cross_decomposition.PLSRegression`, of which this is a
-    subclass; the fitted arrays agree within rounding. What differs is the time,
-    and what happens beyond the rank of X: scikit-learn fits components to rounding
-    errors there, while here they are zero, with a warning. The methods that
-    chemists judge a model and its samples by are added.
+    subclass; the fitted arrays agree within rounding. What differs is the time, and
+    what happens where X has too little to give. Beyond its rank scikit-learn fits
+    components to rounding errors, while here they are zero, with a warning; and where
+    all channels are constant the error says so. The methods that chemists judge a
+    model and its samples by are added.
 
     Parameters
     ----------
@@ -92,8 +96,8 @@ class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
         Raises
         ------
         ValueError
-            If `n_components` exceeds min(n_samples, n_features), or X or y hold
-            NaN or infinity.
+            If `n_components` exceeds min(n_samples, n_features), X or y hold NaN or
+            infinity, or every channel is constant.
         """
         check_consistent_length(X, y)
         in_place = {"force_writeable": not self.copy}
@@ -139,30 +143,38 @@ class PLSRegression(PLSDiagnosticsMixin, cross_decomposition.PLSRegression):
         self._x_scores, self._y_scores = fitted.x_scores.T, fitted.y_scores.T
         self.x_scores_, self.y_scores_ = self._x_scores, self._y_scores
         self.n_iter_ = [int(n_iter) for n_iter in fitted.n_iter if n_iter > 0]
-        for n_iter in self.n_iter_:
-            if n_iter == self.max_iter:
-                warnings.warn(
-                    "Maximum number of iterations reached",
-                    ConvergenceWarning,
-                    stacklevel=3,  # the caller of fit, beyond its decorator
-                )
-        n_found = len(self.n_iter_)
-        if n_found < self.n_components:
-            message = f"y residual is constant at iteration {n_found}"
-            if fitted.n_iter[n_found] < 0:
-                message = (
-                    f"X has only {n_found} components that covary with y; the other "
-                    f"{self.n_components - n_found} are zero and change no prediction"
-                )
-            warnings.warn(message, stacklevel=3)
+        self._warn(fitted.n_iter)
 
-        self.x_rotations_ = self.x_weights_ @ pinv(
-            fitted.x_loadings @ self.x_weights_, check_finite=False
-        )
-        self.y_rotations_ = self.y_weights_ @ pinv(
-            fitted.y_loadings @ self.y_weights_, check_finite=False
-        )
+        self.x_rotations_ = _rotations(self.x_weights_, self.x_loadings_)
+        self.y_rotations_ = _rotations(self.y_weights_, self.y_loadings_)
         self.coef_ = (self.x_rotations_ @ fitted.y_loadings * self._y_std).T / self._x_std
         self.intercept_ = self._y_mean
         self._n_features_out = self.n_components
         return self
+
+    def _warn(self, n_iter: np.ndarray) -> None:
+        """Warn of components that did not converge, and of those that there are not.
+
+        `n_iter` holds the iterations of each component: 0 where y, and less where X had no
+        more to give.
+        """
+        for _ in range(self.n_iter_.count(self.max_iter)):
+            warnings.warn(
+                "Maximum number of iterations reached",
+                ConvergenceWarning,
+                stacklevel=_CALLER,
+            )
+        n_found = len(self.n_iter_)
+        if n_found < self.n_components:
+            message = f"y residual is constant at iteration {n_found}"
+            if n_iter[n_found] < 0:
+                message = (
+                    f"X has only {n_found} components that covary with y; the other "
+                    f"{self.n_components - n_found} are zero and change no prediction"
+                )
+            warnings.warn(message, stacklevel=_CALLER)
+
+
+def _rotations(weights: np.ndarray, loadings: np.ndarray) -> np.ndarray:
+    """Return the matrix that takes centred data to their scores."""
+    return weights @ pinv(loadings.T @ weights, check_finite=False)
