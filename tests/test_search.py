@@ -245,11 +245,14 @@ def test_candidates_run_on_one_thread(backend, n_jobs):
 
 
 def test_thread_limits_are_restored():
-    before = [library["num_threads"] for library in threadpool_info()]
+    def limits():
+        return {library["filepath"]: library["num_threads"] for library in threadpool_info()}
+
+    before = limits()
     X, y = small()
     with joblib.parallel_config(backend="threading"):
         quick(n_jobs=2).fit(X, y)
-    assert [library["num_threads"] for library in threadpool_info()] == before
+    assert before.items() <= limits().items()  # the search may have loaded others
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64])
