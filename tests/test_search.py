@@ -1257,7 +1257,7 @@ def test_groups_reach_the_selectors():
     X, y = small(40, 16)
     groups = np.repeat(np.arange(20), 2)
     selector = VIP(n_components=2, n_features_to_select="cv", cv=GroupKFold(4))
-    search = quick(selectors=[selector], n_features="auto").fit(X, y, groups)
+    search = quick(selectors=[selector], n_features="auto").fit(X, y, groups=groups)
     assert search.results_.error.isna().all()
     assert "selector" in search.best_estimator_.named_steps
 

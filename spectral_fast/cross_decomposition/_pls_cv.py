@@ -163,7 +163,7 @@ class PLSRegressionCV(PLSRegression):
         return self.n_components_
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Cross-validate all numbers of components and fit the model with the one picked.
 
         Parameters

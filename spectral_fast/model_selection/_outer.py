@@ -56,9 +56,9 @@ def estimate_procedure(search: Any, X: Any, data: Data, splits: Splits, deadline
             inner.set_params(time_limit=left)
         if search.journal is not None:
             inner.set_params(journal=f"{fspath(search.journal)}.outer{number}")
-        of_train = None if data.groups is None else data.groups[train]
+        groups = None if data.groups is None else data.groups[train]
         try:
-            inner.fit(_safe_indexing(X, train), data.y[train], of_train)
+            inner.fit(_safe_indexing(X, train), data.y[train], groups=groups)
         except KeyboardInterrupt:
             search.stopped_ = "interrupted"
             return

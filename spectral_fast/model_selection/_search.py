@@ -298,7 +298,7 @@ class SpectralSearchCV(BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)  # the models are the user's own
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Cross-validate every candidate and fit the best one to all samples.
 
         Parameters
@@ -392,7 +392,7 @@ class SpectralSearchCV(BaseEstimator):
             }
         return self
 
-    def plan(self, X: Any, y: Any, groups: Any = None) -> PlanSummary:
+    def plan(self, X: Any, y: Any, *, groups: Any = None) -> PlanSummary:
         """Return what `fit` would do, without doing it.
 
         Parameters
