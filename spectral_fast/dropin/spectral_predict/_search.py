@@ -18,6 +18,7 @@ from spectral_fast.dropin.spectral_predict._grid import Spectra, Subset
 from spectral_fast.dropin.spectral_predict._inputs import check_inputs
 from spectral_fast.dropin.spectral_predict._models import Fit, Group, Study, message
 from spectral_fast.dropin.spectral_predict._pool import Pool
+from spectral_fast.dropin.spectral_predict._progress import Place, Progress
 
 __all__ = ["run_search_as_is", "run_search_fixed"]
 
@@ -215,17 +216,10 @@ class _Spectra(NamedTuple):
     regions: list[Subset]
 
 
-class _Place(NamedTuple):
-    """Where a row stands in the order of evaluation."""
-
-    step: int  # the preprocessing and the model
-    subset: int
-
-
 class _Done(NamedTuple):
     """What a task gives: rows, and where models choose channels, what they choose by."""
 
-    rows: list[tuple[_Place, dict[str, Any]]]
+    rows: list[tuple[Place, dict[str, Any]]]
     importances: list[tuple[Group, int, np.ndarray | str]]  # with the step
     data: _Spectra
 
@@ -259,11 +253,11 @@ class _Plan:
 
     def rows(self, all_spectra: Iterator[Spectra]) -> list[dict[str, Any]]:
         """Return the rows in the order of evaluation."""
-        progress = _Progress(self)
+        progress = Progress(self.options["progress_callback"], self.total)
         with self.pool:
             for number, spectra in enumerate(all_spectra):
                 data = self._shared(number, spectra)
-                progress.announce(data)
+                progress.announce(self._steps(data))
                 self._submit(data)
                 for done in self.pool.finished(wait=False):
                     self._take(done, progress)
@@ -293,6 +287,24 @@ class _Plan:
         selected = len(self.methods) * len(data.counts) if self._has_subsets(name) else 0
         return 1 + selected + len(data.regions)
 
+    def _steps(self, data: _Spectra) -> list[tuple[str, int]]:
+        """Return what the application says of each candidate, and how many rows it has."""
+        config = data.spectra.config
+        suffix = f"_d{config.deriv}" if config.deriv else ""
+        steps = []
+        for name, groups in self.groups.items():
+            candidates = {
+                position: candidate
+                for group in groups
+                for position, candidate in zip(group.positions, group.candidates, strict=True)
+            }
+            for _, (_, _, params) in sorted(candidates.items(), key=lambda each: each[0]):
+                shown = ", ".join(f"{key}={value}" for key, value in [*params.items()][:2])
+                shown += "..." if len(params) > 2 else ""
+                said = f"Testing {name} ({shown}) + {config.name}{suffix}"
+                steps.append((said, self.expected(name, data)))
+        return steps
+
     def _submit(self, data: _Spectra) -> None:
         everything = Subset("full", None)
         after = 1 + len(self.methods) * len(data.counts)
@@ -313,7 +325,7 @@ class _Plan:
         p = data.spectra.X.shape[1] if subset.channels is None else len(subset.channels)
         return p * len(group.candidates) * (1 if group.is_linear else 10)
 
-    def _take(self, done: _Done, progress: "_Progress") -> None:
+    def _take(self, done: _Done, progress: Progress) -> None:
         progress.add(done.rows)
         for group, step, importances in done.importances:
             cost = -10 * self._cost(group, done.data, Subset("", None))
@@ -327,7 +339,7 @@ class _Plan:
         rows, fits, X = self._rows(data, group, subset)
         first = data.number * self.n_steps + self.firsts[group.name]
         steps = [first + position for position in group.positions]
-        placed = [(_Place(step, place), row) for step, row in zip(steps, rows, strict=True)]
+        placed = [(Place(step, place), row) for step, row in zip(steps, rows, strict=True)]
         importances = []
         by_model = "importance" in self.methods and self._has_subsets(group.name)
         if place == 0 and by_model and data.counts:
@@ -358,7 +370,7 @@ class _Plan:
             else:
                 subset = _grid.top(k, "importance", *orders)
             [row], _, _ = self._rows(data, group, subset)
-            placed.append((_Place(step, place), row))
+            placed.append((Place(step, place), row))
         return _Done(placed, [], data)
 
     def _rows(self, data: _Spectra, group: Group, subset: Subset):
@@ -442,64 +454,3 @@ def _together(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], list):
         return list(itertools.chain.from_iterable(parts))
     return np.concatenate(parts)
-
-
-class _Progress:
-    """Rows as they come, and events in the order of evaluation."""
-
-    def __init__(self, plan: _Plan):
-        self.plan = plan
-        self.rows: list[dict[str, Any]] = []
-        self.best: dict[str, Any] | None = None
-        self._waiting: dict[int, dict[int, dict[str, Any]]] = {}
-        self._steps: list[tuple[str, int]] = []  # message, and number of rows
-        self._next = 0  # the step whose rows are not complete
-        self._told = 0
-
-    def announce(self, data: _Spectra) -> None:
-        """Take note of the steps of a preprocessing."""
-        config = data.spectra.config
-        suffix = f"_d{config.deriv}" if config.deriv else ""
-        for name, groups in self.plan.groups.items():
-            candidates = {
-                position: candidate
-                for group in groups
-                for position, candidate in zip(group.positions, group.candidates, strict=True)
-            }
-            n_rows = self.plan.expected(name, data)
-            for _, (_, _, params) in sorted(candidates.items(), key=lambda each: each[0]):
-                shown = ", ".join(f"{key}={value}" for key, value in [*params.items()][:2])
-                shown += "..." if len(params) > 2 else ""
-                self._steps.append((f"Testing {name} ({shown}) + {config.name}{suffix}", n_rows))
-        self._tell()
-
-    def add(self, rows: Sequence[tuple[_Place, dict[str, Any]]]) -> None:
-        """Take rows, and tell of the steps before which all others are complete."""
-        for (step, subset), row in rows:
-            self._waiting.setdefault(step, {})[subset] = row
-        while self._next < len(self._steps):
-            found = self._waiting.get(self._next, {})
-            if len(found) < self._steps[self._next][1]:
-                break
-            del self._waiting[self._next]
-            for _, row in sorted(found.items(), key=lambda each: each[0]):
-                self.rows.append(row)
-                self.best = _rows.better(self.best, row)
-            self._next += 1
-            self._tell()
-
-    def _tell(self) -> None:
-        callback = self.plan.options["progress_callback"]
-        if self._told > self._next or self._next >= len(self._steps):
-            return
-        self._told = self._next + 1
-        if callback:
-            callback(
-                {
-                    "stage": "model_testing",
-                    "message": self._steps[self._next][0],
-                    "current": self._told,
-                    "total": self.plan.total,
-                    "best_model": self.best,
-                }
-            )
