@@ -1,10 +1,12 @@
 """What the names of channels say of their positions."""
 
+import bisect
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["channel_axis", "parse_channel"]
+__all__ = ["channel_axis", "out_of_order", "parse_channel"]
 
 _UNITS = {
     "nm": "nm",
@@ -48,6 +50,31 @@ def channel_axis(names: list[str] | None, n_features: int) -> tuple[np.ndarray, 
     units = {unit for _, unit in channels}
     unit = units.pop() if len(units) == 1 else ""
     return axis, f"Channel ({unit})" if unit else "Channel"
+
+
+def out_of_order(axis: Sequence[float]) -> list[int]:
+    """Return the numbers of the fewest channels without which the positions rise or fall."""
+    rising = _longest_rise(axis)
+    falling = _longest_rise([-position for position in axis])
+    return sorted(set(range(len(axis))) - set(max(rising, falling, key=len)))
+
+
+def _longest_rise(values: Sequence[float]) -> list[int]:
+    """Return where the longest subsequence of rising values stands, the last first."""
+    ends: list[float] = []  # ends[k]: the least value that ends a rise of k + 1 values
+    places: list[int] = []  # where that value stands
+    before: list[int | None] = []  # for each value what stands before it in its rise
+    for place, value in enumerate(values):
+        k = bisect.bisect_left(ends, value)
+        ends[k : k + 1] = [value]
+        places[k : k + 1] = [place]
+        before.append(places[k - 1] if k else None)
+    rise = []
+    last = places[-1] if places else None
+    while last is not None:
+        rise.append(last)
+        last = before[last]
+    return rise
 
 
 def _find_number(name: str) -> tuple[float, str] | None:

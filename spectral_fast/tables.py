@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spectral_fast._channels import parse_channel
+from spectral_fast._channels import out_of_order, parse_channel
 from spectral_fast._validation import check_spectra, listed
 
 __all__ = ["SpectralTable", "read_table", "split_unit"]
@@ -27,6 +27,8 @@ __all__ = ["SpectralTable", "read_table", "split_unit"]
 #: split both into equal numbers of cells too.
 _SEPARATORS = ("\t", ";", ",")
 _SAMPLE_ROWS = 20
+#: Of so few channels, any two are in order.
+_LEAST_IN_ORDER = 3
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
 _QUANTITIES = {"nm": "Wavelength", "µm": "Wavelength", "cm⁻¹": "Wavenumber"}
@@ -65,7 +67,7 @@ class SpectralTable:
     @property
     def summary(self) -> str:
         """What was read: ``"30 channels, 1000 to 1232 nm; ignored columns: id, note"``."""
-        span = f"{self.axis[0]:.10g} to {self.axis[-1]:.10g} {self.axis_unit}".rstrip()
+        span = f"{self.axis.min():.10g} to {self.axis.max():.10g} {self.axis_unit}".rstrip()
         ignored = f"; ignored columns: {listed(self.ignored)}" if self.ignored else ""
         return f"{len(self.axis)} channels, {span}{ignored}"
 
@@ -115,6 +117,11 @@ def read_table(
     OSError
         If the file cannot be read.
 
+    Warns
+    -----
+    UserWarning
+        If single columns break the order of the channels.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -144,6 +151,7 @@ def read_table(
     _refuse_duplicates(path, channels, axis)
     ignored = sorted(set(range(len(names))) - {*positions, *columns})
     _refuse_between(path, names, ignored, positions)
+    _warn_of_order(path, channels, axis)
 
     spectra = _to_numbers(path, names, frame, positions, decimal_comma)
     y = None
@@ -387,6 +395,21 @@ def _refuse_between(
             f"{path} has columns between its channels whose names are not numbers: "
             f"{listed(between)}. Correct the name if it is a channel's; move the column before or "
             "after the channels if not."
+        )
+
+
+def _warn_of_order(path: Path, channels: Sequence[str], axis: np.ndarray) -> None:
+    """Warn of a few columns amid others in order: such names may be years or numbers of batches."""
+    odd = out_of_order(axis.tolist())
+    if len(axis) > _LEAST_IN_ORDER and 0 < len(odd) <= max(1, len(axis) // 10):
+        columns = listed((repr(channels[i]) for i in odd), "column")
+        is_one = len(odd) == 1
+        warnings.warn(
+            f"{path}: {columns} {'breaks' if is_one else 'break'} the order of the axis, but "
+            f"{'is taken for a channel' if is_one else 'are taken for channels'}. If "
+            f"{'it is none, rename it' if is_one else 'they are none, rename them'}, for example "
+            f"to 'x{channels[odd[0]]}'.",
+            stacklevel=3,
         )
 
 

@@ -1,6 +1,8 @@
 import json
 import re
 import runpy
+import shlex
+import signal
 import subprocess
 import sys
 import warnings
@@ -98,7 +100,7 @@ def test_search_writes_its_files_and_prints_the_ranking(table_file, tmp_path, ca
     assert json.loads(ranking["params"][0]) == expected.results_["params"].iloc[0]
     html = (out / "report.html").read_text(encoding="utf-8")
     assert "<h1>Meat</h1>" in html
-    assert "% fat" in html
+    assert "percentage points of fat" in html
     assert "spectral-fast search table.csv --target &#39;fat (%)&#39; --out out --cv 3" in html
     assert str(tmp_path) not in html
 
@@ -134,7 +136,7 @@ def test_model_and_coefficients_agree(results):
     np.testing.assert_allclose(
         MIXTURES.data @ vector + intercept, model.pipeline.predict(MIXTURES.data), atol=1e-9
     )
-    assert model.meta["target"] == "fat"
+    assert model.meta["target"] == "fat (%)"
     assert model.meta["axis_unit"] == "nm"
     assert model.meta["figures_of_merit"]["rmsecv"] > 0
 
@@ -169,8 +171,12 @@ def test_search_says_how_many_candidates_failed(table_file, tmp_path, capsys):
     narrow.to_csv(table_file, index=False)
     assert main(search(table_file, tmp_path / "out", "--preprocessing", "raw", "sg1")) == 0
     printed = capsys.readouterr()
-    assert "11 of 22 candidates could not be fitted; see results.csv" in printed.out
-    assert printed.err == "10 channels, 900 to 990 nm; ignored columns: sample\n"
+    summary, failed, *_ = printed.err.splitlines()
+    assert summary == "10 channels, 900 to 990 nm; ignored columns: sample"
+    assert failed.startswith(
+        "spectral-fast: warning: 11 of 22 candidates failed and rank last; column error of "
+        "results.csv tells why. The first: ValueError: `window_length`"
+    )
 
 
 @pytest.mark.parametrize("module", ["matplotlib", "jinja2"])
@@ -197,9 +203,12 @@ def test_predict(results, tmp_path, capsys):
 
     assert main(["predict", model, str(shuffled), "--id", "sample"]) == 0
     printed = capsys.readouterr()
-    assert printed.err == "21 channels, 2500 to 900 nm; ignored columns: fat (%)\n"
+    summary, no_domain = printed.err.splitlines()
+    assert summary == "21 channels, 900 to 2500 nm; ignored columns: fat (%)"
+    assert no_domain.startswith("This model has no Hotelling's T2 and Q residuals")
+    assert "--models pls" in no_domain
     lines = printed.out.splitlines()
-    assert lines[0] == "sample,predicted fat"
+    assert lines[0] == "sample,predicted fat (%)"
     assert [line.split(",")[0] for line in lines[1:]] == ["000", "001", "002", "003", "004"]
     np.testing.assert_allclose([float(line.split(",")[1]) for line in lines[1:]], expected)
 
@@ -208,7 +217,7 @@ def test_predict(results, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(out)
     predictions = pd.read_csv(out)
     assert predictions["row"].tolist() == [0, 1, 2, 3, 4]
-    np.testing.assert_allclose(predictions["predicted fat"], expected)
+    np.testing.assert_allclose(predictions["predicted fat (%)"], expected)
 
 
 def test_predict_keeps_the_names_of_samples(results, tmp_path, capsys):
@@ -393,8 +402,26 @@ def test_options_that_cannot_be_parsed(table_file, tmp_path, capsys, options, me
     with pytest.raises(SystemExit) as stop:
         main(search(table_file, tmp_path / "out", *options))
     assert stop.value.code == 2
-    assert message in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("spectral-fast search: error: argument --")
+    assert message in line
     assert files(tmp_path) == ["table.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["serch", "table.csv"], "Did you mean 'search'?"),
+        (["search", "t.csv", "--target", "fat", "--models", "plss"], "Did you mean 'pls'?"),
+        (["search", "t.csv", "--target", "fat", "--scoring", "acuracy"], "mean 'accuracy'?"),
+        (["search", "t.csv", "--target", "fat", "--grid", "huge"], "See spectral-fast search --h"),
+    ],
+)
+def test_what_was_probably_meant(capsys, arguments, remedy):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert remedy in line
 
 
 @pytest.mark.parametrize(
@@ -455,7 +482,11 @@ def test_arguments_that_cannot_be_parsed(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["search", "table.csv"])
     assert stop.value.code == 2
-    assert "--target" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "spectral-fast search: error: the following arguments are required: --target. "
+        "See spectral-fast search --help."
+    )
 
 
 def test_predict_refuses_another_axis(results, tmp_path, capsys):
@@ -569,7 +600,7 @@ def test_an_interrupted_search_goes_on(monkeypatch, table_file, tmp_path, capsys
     printed = capsys.readouterr()
     assert re.search(r"interrupted: \d+ of \d+ candidates were not tried; the files", printed.err)
     assert printed.err.rstrip().endswith(f"--journal {journal} --resume")
-    assert "could not be fitted" not in printed.out
+    assert "candidates failed" not in printed.err
     assert files(tmp_path / "out") == sorted(OUTPUTS)
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "The search ended early (interrupted)" in html
@@ -615,9 +646,9 @@ def test_what_failed_and_what_was_not_tried_are_counted_apart(
     counts = results["status"].value_counts()
     assert set(counts.index) == {"done", "failed", "not evaluated"}
     total = len(results)
-    assert f"{counts['failed']} of {total} candidates could not be fitted" in printed.out
+    assert f"{counts['failed']} of {total} candidates failed" in printed.err
     assert f"{counts['not evaluated']} of {total} candidates were not tried" in printed.err
-    assert "warning" not in printed.err
+    assert printed.err.count("warning") == 1
 
 
 @pytest.mark.usefixtures("no_report")
@@ -625,6 +656,39 @@ def test_a_search_interrupted_at_its_last_step_is_done(monkeypatch, table_file, 
     interrupt(monkeypatch, 1.0)
     assert main(search(table_file, tmp_path / "out", *GRID)) == 0
     assert "interrupted" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_report")
+def test_ctrl_c_while_the_results_are_written(monkeypatch, table_file, tmp_path, capsys):
+    save = spectral_fast.persistence.save_model
+
+    def press(times):
+        def save_model(*args, **kwargs):
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+            save(*args, **kwargs)
+
+        monkeypatch.setattr(spectral_fast.persistence, "save_model", save_model)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        press(1)
+        assert main(search(table_file, tmp_path / "once")) == 0
+        assert "results.csv" in files(tmp_path / "once")
+        press(2)
+        journal = tmp_path / "search.journal"
+        command = search(table_file, tmp_path / "twice", "--journal", journal)
+        capsys.readouterr()
+        assert main(command) == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert f"To go on: spectral-fast {shlex.join(command)} --resume\n" in capsys.readouterr().err
+    assert not (tmp_path / "twice").exists()
+    press(0)
+    assert main([*command, "--resume"]) == 0
+    results = [(tmp_path / name / "results.csv").read_bytes() for name in ("once", "twice")]
+    assert results[0] == results[1]
 
 
 @pytest.mark.usefixtures("no_report")
@@ -743,7 +807,7 @@ def test_classes(table_file, tmp_path, capsys):
     model = str(out / "model.spectral")
     assert main(["predict", model, str(table_file), "--id", "sample"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "sample,predicted fat,T2,Q,outside"
+    assert lines[0] == "sample,predicted fat (%),T2,Q,outside"
     assert {line.split(",")[1] for line in lines[1:]} == {"fat", "lean"}
 
 
@@ -817,7 +881,7 @@ def test_spectra_unlike_the_calibration_are_flagged(table_file, tmp_path, capsys
     printed = capsys.readouterr()
     assert "2 of 3 spectra are unlike those of the calibration" in printed.err
     lines = [line.split(",") for line in printed.out.splitlines()]
-    assert lines[0] == ["row", "predicted fat", "T2", "Q", "outside"]
+    assert lines[0] == ["row", "predicted fat (%)", "T2", "Q", "outside"]
     assert lines[1][-1] == ""
     assert "T2" in lines[2][-1]
     assert "Q" in lines[3][-1]

@@ -78,8 +78,32 @@ def test_signs_and_exponents_in_channel_names(write):
 def test_the_summary_says_what_is_a_channel_and_what_is_not(write):
     path = write("id,fat,900 cm-1,899.25 cm-1,note\na,1,1,2,\nb,2,1,3,x\n")
     summary = read_table(path, target="fat").summary
-    assert summary == "2 channels, 900 to 899.25 cm⁻¹; ignored columns: id, note"
+    assert summary == "2 channels, 899.25 to 900 cm⁻¹; ignored columns: id, note"
     assert read_table(write("1,2\n3,4\n")).summary == "2 channels, 1 to 2"
+
+
+@pytest.mark.parametrize("names", ["{},350,352,354", "350,352,354,{}", "4000,{},3998,3996"])
+def test_a_number_out_of_order_is_pointed_out(write, names):
+    year = "200" if names.endswith("{}") else "2024"
+    path = write(f"{names.format(year)}\n1,2,3,4\n2,3,4,6\n")
+    with pytest.warns(UserWarning, match=f"column '{year}' breaks the order.*rename it") as caught:
+        table = read_table(path)
+    assert len(caught) == 1
+    assert str(path) in str(caught[0].message)
+    positions = [float(name) for name in table.channels]
+    assert table.summary == f"4 channels, {min(positions):g} to {max(positions):g}"
+
+
+def test_two_numbers_out_of_order(write):
+    names = ["2023", *map(str, range(350, 370)), "24"]
+    path = write(f"{','.join(names)}\n{','.join(map(str, range(22)))}\n")
+    with pytest.warns(UserWarning, match="columns '2023', '24' break the order"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("names", ["350,352,354,356", "9,8,7,6", "3,1,4,2", "5,6,7,1,2,3", "3,1,2"])
+def test_no_word_of_an_axis_in_order_or_in_none(write, names):
+    read_table(write(f"{names}\n{','.join('1234567'[: names.count(',') + 1])}\n"))
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from spectral_fast.cli._inputs import Commands, check_not_input, input_errors
+from spectral_fast.cli._inputs import Commands, check_not_input, input_errors, plain_warnings
 
 __all__ = ["add_parser"]
 
@@ -39,7 +39,8 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.out is not None:
             _check_out_file(arguments.out, [arguments.model, arguments.file])
         model = load_model(arguments.model)
-        table = read_table(arguments.file, identifier=arguments.id)
+        with plain_warnings():
+            table = read_table(arguments.file, identifier=arguments.id)
         spectra = align(model, table)
     print(table.summary, file=sys.stderr)  # apart from the results
     names = (
@@ -51,6 +52,12 @@ def _run(arguments: argparse.Namespace) -> int:
         judged = distances(model.pipeline, spectra, model.meta["domain"])
         predictions = predictions.join(judged)
         _tell_outside(int((judged["outside"] != "").sum()), len(judged))
+    else:
+        print(
+            "This model has no Hotelling's T2 and Q residuals, so spectra unlike those of the "
+            "calibration are not found. A search with --models pls gives one that has.",
+            file=sys.stderr,
+        )
     if arguments.out is None:
         print(predictions.to_csv(index=False, lineterminator="\n"), end="")
         return 0

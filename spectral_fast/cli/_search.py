@@ -10,6 +10,7 @@ from spectral_fast.cli._inputs import (
     Commands,
     check_not_input,
     input_errors,
+    plain_warnings,
     positive_number,
     whole_number,
 )
@@ -172,7 +173,8 @@ def _run(arguments: argparse.Namespace) -> int:
             _refuse_repeated(option, getattr(arguments, option) or ())
         _check_scoring(arguments)
         _check_files(arguments)
-        table = read_table(arguments.file, target=arguments.target, is_class=arguments.classify)
+        with plain_warnings():
+            table = read_table(arguments.file, target=arguments.target, is_class=arguments.classify)
         for option in ("cv", "outer_cv"):
             _check_folds(option, getattr(arguments, option), arguments.file, len(table.spectra))
     print(table.summary, file=sys.stderr)  # apart from the results
