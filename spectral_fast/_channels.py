@@ -56,7 +56,8 @@ def out_of_order(axis: Sequence[float]) -> list[int]:
     """Return the numbers of the fewest channels without which the positions rise or fall."""
     rising = _longest_rise(axis)
     falling = _longest_rise([-position for position in axis])
-    return sorted(set(range(len(axis))) - set(max(rising, falling, key=len)))
+    in_order = rising if len(rising) >= len(falling) else falling
+    return sorted(set(range(len(axis))) - set(in_order))
 
 
 def _longest_rise(values: Sequence[float]) -> list[int]:

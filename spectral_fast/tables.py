@@ -6,31 +6,26 @@ every other column is ignored unless it is asked for by name. Between channels n
 other column may stand, since its name may be a channel's, misspelt.
 """
 
-import csv
 import dataclasses
 import difflib
 import itertools
 import re
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from spectral_fast._channels import out_of_order, parse_channel
-from spectral_fast._validation import check_spectra, listed
+from spectral_fast._table_files import Cells, read_cells
+from spectral_fast._validation import listed
 
 __all__ = ["SpectralTable", "read_table", "split_unit"]
 
-#: In order of preference: where a header or a row has decimal commas, the comma may
-#: split both into equal numbers of cells too.
-_SEPARATORS = ("\t", ";", ",")
-_SAMPLE_ROWS = 20
 #: Of so few channels, any two are in order.
 _LEAST_IN_ORDER = 3
 
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
 _QUANTITIES = {"nm": "Wavelength", "µm": "Wavelength", "cm⁻¹": "Wavenumber"}
 
 
@@ -54,6 +49,8 @@ class SpectralTable:
         Cells of the column that names the samples.
     ignored : tuple of str
         Names of the other columns.
+    groups : ndarray of shape (n_samples,), str, or None
+        Cells of the column that says which rows belong together.
     """
 
     spectra: np.ndarray
@@ -63,6 +60,7 @@ class SpectralTable:
     target: np.ndarray | None
     identifiers: list[str] | None
     ignored: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
 
     @property
     def summary(self) -> str:
@@ -85,6 +83,7 @@ def read_table(
     target: str | None = None,
     is_class: bool = False,
     identifier: str | None = None,
+    groups: str | None = None,
 ) -> SpectralTable:
     r"""Read spectra from a CSV or Parquet file.
 
@@ -101,6 +100,9 @@ def read_table(
         Whether the target is a class: its cells are then kept as text.
     identifier : str, default=None
         Name of a column that names the samples, kept as text.
+    groups : str, default=None
+        Name of a column that says which rows belong together, such as the repeats
+        of a sample, kept as text.
 
     Returns
     -------
@@ -113,14 +115,17 @@ def read_table(
         If the file is not a table, is empty, lacks a column asked for, has no
         channels, the same channel twice or another column between channels, or
         if a cell of a channel or of a target that is no class is not a finite
-        number, or that of a class is empty.
+        number, or that of a class or a group is empty. Rows are named by their
+        lines in the file, those of Parquet counted from 0.
     OSError
         If the file cannot be read.
 
     Warns
     -----
     UserWarning
-        If single columns break the order of the channels.
+        If single columns break the order of the channels, the target has the name
+        of a channel, or a spectrum to calibrate on is there twice and not in one
+        group.
 
     Examples
     --------
@@ -139,46 +144,39 @@ def read_table(
     'Wavelength (nm)'
     """
     path = Path(path)
-    names, frame, decimal_comma = _read(path)
-    names, frame = _without_blank_end(names, frame)
-    if frame.empty:
-        raise ValueError(f"{path} has a header but no rows. Add one row per sample.")
-
-    asked_for = [name for name in (target, identifier) if name is not None]
-    positions, axis, axis_unit = _find_channels(path, names, asked_for, decimal_comma)
-    columns = [_find_column(path, names, name, positions) for name in asked_for]
+    cells = read_cells(path)
+    names = cells.names
+    asked_for = [name for name in (target, identifier, groups) if name is not None]
+    positions, axis, axis_unit = _find_channels(cells, asked_for)
+    columns = {name: _find_column(path, names, name, positions) for name in asked_for}
     channels = [names[position] for position in positions]
     _refuse_duplicates(path, channels, axis)
-    ignored = sorted(set(range(len(names))) - {*positions, *columns})
+    ignored = sorted(set(range(len(names))) - {*positions, *columns.values()})
     _refuse_between(path, names, ignored, positions)
     _warn_of_order(path, channels, axis)
 
-    spectra = _to_numbers(path, names, frame, positions, decimal_comma)
-    y = None
-    if target is not None and is_class:
-        y = np.array(_to_text(frame.iloc[:, columns[0]]))
-    elif target is not None:
-        try:
-            y = _to_numbers(path, names, frame, columns[:1], decimal_comma).ravel()
-        except ValueError as error:
-            raise ValueError(
-                f"{error} If they are classes, say so by `is_class=True`, or --classify on the "
-                "command line."
-            ) from error
-    try:
-        check_spectra(spectra, channel_names=channels)
-    except ValueError as error:  # of the form "X has ...", where the file is the X
-        raise ValueError(f"{path} {str(error).removeprefix('X ')}") from error
-    if y is not None:
-        _check_target(path, names[columns[0]], y)
+    spectra = _to_numbers(cells, positions)
+    _check_spectra(cells, spectra, channels)
+    y = labels = None
+    if groups is not None:
+        labels = np.array(_to_text(cells.frame.iloc[:, columns[groups]]))
+        _refuse_empty(cells, groups, labels == "")
+    if target is not None:
+        y = _read_target(cells, columns[target], is_class)
+        _warn_of_target(path, target)
+        _warn_of_repeats(cells, spectra, labels)
+    identifiers = None
+    if identifier is not None:
+        identifiers = _to_text(cells.frame.iloc[:, columns[identifier]])
     return SpectralTable(
         spectra=spectra,
         channels=channels,
         axis=axis,
         axis_unit=axis_unit,
         target=y,
-        identifiers=None if identifier is None else _to_text(frame.iloc[:, columns[-1]]),
+        identifiers=identifiers,
         ignored=tuple(_label(names, i) for i in ignored),
+        groups=labels,
     )
 
 
@@ -205,140 +203,14 @@ def split_unit(name: str) -> tuple[str, str]:
     return (match[1], match[2].strip()) if match else (name, "")
 
 
-def _read(path: Path) -> tuple[list[str], pd.DataFrame, bool]:
-    """Return the column names, the cells and whether the decimal mark may be a comma."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist.")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder. Name a CSV or Parquet file.")
-    with path.open("rb") as file:
-        start = file.read(4096)
-    if not start.strip():
-        raise ValueError(f"{path} is empty. A header row and one row per sample are needed.")
-    if start.startswith(b"PAR1") or path.suffix.lower() == ".parquet":
-        return _read_parquet(path)
-    if start.startswith(b"PK\x03\x04") or b"\0" in start:
-        raise ValueError(
-            f"{path} is not a text table. Save it as CSV (a spreadsheet program calls it "
-            "'CSV UTF-8') or Parquet."
-        )
-    return _read_csv(path)
-
-
-def _read_parquet(path: Path) -> tuple[list[str], pd.DataFrame, bool]:
-    try:
-        frame = pd.read_parquet(path)
-    except ImportError as error:
-        raise ValueError(
-            f'{path}: Parquet files need pyarrow: pip install "spectral_fast[parquet]"'
-        ) from error
-    except ValueError as error:  # pyarrow's ArrowInvalid among them
-        raise ValueError(f"{path} is not a Parquet file: {_first_line(error)}") from error
-    if frame.index.name is not None:
-        frame = frame.reset_index()
-    return [str(name).strip() for name in frame.columns], frame, False
-
-
-def _read_csv(path: Path) -> tuple[list[str], pd.DataFrame, bool]:
-    try:
-        separator, rows = _sniff(path)
-        names = [name.strip() for name in rows[0]]
-        decimal_comma = separator != ","
-        text = [
-            i
-            for i, name in enumerate(names)
-            if parse_channel(name, decimal_comma=decimal_comma) is None
-        ]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                path,
-                sep=separator,
-                # Only for speed: cells with the other mark are converted later.
-                decimal="," if decimal_comma and _has_decimal_comma(rows) else ".",
-                names=_int_labels(names),
-                header=0,
-                index_col=False,
-                dtype=dict.fromkeys(text, "str"),
-                keep_default_na=False,  # a sample may be called NA
-                na_values=[""],
-                encoding="utf-8-sig",
-                low_memory=False,
-            )
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text (byte {error.start}). Save it as 'CSV UTF-8'."
-        ) from error
-    except pd.errors.ParserWarning as error:
-        raise ValueError(
-            f"{path} is not a table: rows have more cells than the header, which has "
-            f"{len(names)}. Give every column a name, or remove the cells beyond the last."
-        ) from error
-    except pd.errors.ParserError as error:
-        raise ValueError(
-            f"{path} is not a table: {_first_line(error)}. Every row must have as many cells as "
-            f"the header, which has {len(names)}."
-        ) from error
-    return names, frame, decimal_comma
-
-
-def _int_labels(names: Sequence[str]) -> list[Hashable]:
-    """Label columns by position, since names from a file may repeat."""
-    return list(range(len(names)))
-
-
-def _sniff(path: Path) -> tuple[str, list[list[str]]]:
-    """Return the separator and the first rows, split."""
-    samples = {separator: _first_rows(path, separator) for separator in _SEPARATORS}
-    splitting = {separator: rows for separator, rows in samples.items() if len(rows[0]) > 1}
-    if not splitting:
-        raise ValueError(
-            f"{path} is not a table: its first line has no comma, semicolon or tab. Save it as "
-            "CSV with a header row."
-        )
-    for separator, rows in splitting.items():
-        if all(_fits(row, rows[0]) for row in rows):
-            return separator, rows
-    return max(splitting.items(), key=lambda item: len(item[1][0]))
-
-
-def _first_rows(path: Path, separator: str) -> list[list[str]]:
-    """Return the header and some rows; an empty header if this separator gives none."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        filled = filter(None, csv.reader(file, delimiter=separator))
-        try:
-            return list(itertools.islice(filled, _SAMPLE_ROWS)) or [[]]
-        except csv.Error:  # a cell beyond all measure, since another character separates
-            return [[]]
-
-
-def _fits(row: Sequence[str], header: Sequence[str]) -> bool:
-    """Whether a row has the header's cells; some programs end rows with a separator."""
-    return len(row) >= len(header) and not any(row[len(header) :])
-
-
-def _has_decimal_comma(rows: Iterable[Iterable[str]]) -> bool:
-    return any(_DECIMAL_COMMA.fullmatch(cell) for row in rows for cell in row)
-
-
-def _without_blank_end(names: list[str], frame: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    """Leave out what spreadsheet programs append: empty rows, and columns without a name too."""
-    filled = frame.notna().to_numpy()
-    rows = np.flatnonzero(filled.any(axis=1))
-    columns = np.flatnonzero(filled.any(axis=0) | np.array([name != "" for name in names]))
-    n_rows, n_columns = (found[-1] + 1 if found.size else 0 for found in (rows, columns))
-    return names[:n_columns], frame.iloc[:n_rows, :n_columns]
-
-
-def _find_channels(
-    path: Path, names: Sequence[str], reserved: Iterable[str], decimal_comma: bool
-) -> tuple[list[int], np.ndarray, str]:
+def _find_channels(cells: Cells, reserved: Iterable[str]) -> tuple[list[int], np.ndarray, str]:
     """Return the positions of the channel columns, their axis and its unit."""
+    path, names = cells.path, cells.names
     parsed = {
         i: channel
         for i, name in enumerate(names)
         if name not in reserved
-        and (channel := parse_channel(name, decimal_comma=decimal_comma)) is not None
+        and (channel := parse_channel(name, decimal_comma=cells.decimal_comma)) is not None
     }
     if not parsed:
         raise ValueError(
@@ -417,64 +289,129 @@ def _label(names: Sequence[str], position: int) -> str:
     return names[position] or f"(column {position + 1})"
 
 
-def _check_target(path: Path, name: str, y: np.ndarray) -> None:
-    is_class = y.dtype.kind == "U"
-    missing = np.flatnonzero(y == "" if is_class else ~np.isfinite(y))
-    if missing.size:
-        wanted = "class" if is_class else "finite value"
+def _check_spectra(cells: Cells, spectra: np.ndarray, channels: Sequence[str]) -> None:
+    bad = ~np.isfinite(spectra)
+    if bad.any():
+        what = "empty cells" if np.isnan(spectra[bad]).all() else "empty or infinite cells"
+        columns = listed(itertools.compress(channels, bad.any(axis=0)), "channel")
         raise ValueError(
-            f"{path} has no {wanted} of {name!r} in {listed(missing, 'row')} (counted from "
-            "0, without the header). Remove these rows, or fill in the values."
+            f"{cells.path} has {what} in {cells.rows(np.flatnonzero(bad.any(axis=1)))}, {columns}. "
+            "Remove these rows or channels, or fill the gaps."
         )
+    constant = np.flatnonzero(spectra.min(axis=1) == spectra.max(axis=1))
+    if len(channels) > 1 and constant.size:
+        raise ValueError(
+            f"{cells.path} has the same value in every channel of {cells.rows(constant)}. "
+            "Remove these rows: such a spectrum holds no information."
+        )
+
+
+def _read_target(cells: Cells, position: int, is_class: bool) -> np.ndarray:
+    """Return the target's values, or its classes as text."""
+    name = cells.names[position]
+    if is_class:
+        y = np.array(_to_text(cells.frame.iloc[:, position]))
+        _refuse_empty(cells, name, y == "")
+    else:
+        y = _to_numbers(cells, [position], may_be_classes=True).ravel()
+        _refuse_empty(cells, name, np.isnan(y))
+        if np.isinf(y).any():
+            raise ValueError(
+                f"{cells.path} has infinite values of {name!r} in "
+                f"{cells.rows(np.flatnonzero(np.isinf(y)))}. Remove these rows, or correct them."
+            )
     if (y == y[0]).all():
         value = f"class {str(y[0])!r}" if is_class else f"value {y[0]:g}"
         raise ValueError(
-            f"{path} has the {value} of {name!r} in every row. A calibration needs "
+            f"{cells.path} has the {value} of {name!r} in every row. A calibration needs "
             "samples that differ."
+        )
+    return y
+
+
+def _refuse_empty(cells: Cells, name: str, empty: np.ndarray) -> None:
+    if empty.any():
+        raise ValueError(
+            f"{cells.path}: the column {name!r} is empty in {cells.rows(np.flatnonzero(empty))}. "
+            "Remove these rows, or fill in the values."
         )
 
 
+def _warn_of_target(path: Path, name: str) -> None:
+    if parse_channel(name) is not None:
+        warnings.warn(
+            f"{path}: the target {name!r} has the name of a channel, a number. If it is one, "
+            "name the column of the reference values.",
+            stacklevel=3,
+        )
+
+
+def _warn_of_repeats(cells: Cells, spectra: np.ndarray, groups: np.ndarray | None) -> None:
+    """Warn of spectra that a model may both learn from and be judged by."""
+    repeats = [
+        f"{cells.row(earlier)} and {cells.row(row)}"
+        for earlier, row in _repeats(spectra)
+        if groups is None or groups[earlier] != groups[row]
+    ]
+    if repeats:
+        remedy = (
+            "Keep the repeats of a sample together with --groups COLUMN, or "
+            "`fit(..., groups=)` in Python"
+            if groups is None
+            else "Give them one group"
+        )
+        warnings.warn(
+            f"{cells.path} has the same spectrum in {listed(repeats)}. Errors are too small where "
+            f"a model has learnt from one and is judged by the other. {remedy}.",
+            stacklevel=3,
+        )
+
+
+def _repeats(spectra: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield the rows that repeat a spectrum, each after the first one that has it."""
+    first: dict[int, int] = {}
+    for row, spectrum in enumerate(spectra):
+        earlier = first.setdefault(hash(spectrum.tobytes()), row)
+        if earlier != row and np.array_equal(spectra[earlier], spectrum):
+            yield earlier, row
+
+
 def _to_numbers(
-    path: Path,
-    names: Sequence[str],
-    frame: pd.DataFrame,
-    positions: Sequence[int],
-    decimal_comma: bool,
+    cells: Cells, positions: Sequence[int], *, may_be_classes: bool = False
 ) -> np.ndarray:
     """Return the columns at `positions` as float64; missing cells are NaN."""
-    values = np.empty((len(frame), len(positions)))
-    unreadable: list[str] = []
+    values = np.empty((len(cells.frame), len(positions)))
+    unreadable: list[tuple[str, int, str]] = []
     for k, position in enumerate(positions):
-        column = frame.iloc[:, position]
+        column = cells.frame.iloc[:, position]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             values[:, k] = column.to_numpy(dtype=float, na_value=np.nan)
             continue
         text = column.astype("str")
-        points = text.str.replace(",", ".") if decimal_comma else text
+        points = text.str.replace(",", ".") if cells.decimal_comma else text
         numbers = pd.to_numeric(points.str.strip(), errors="coerce")
-        unreadable += _unreadable_cells(column, text, numbers, names[position])
+        rows = np.flatnonzero(numbers.isna() & column.notna()).tolist()
+        unreadable += [(text.iloc[row], row, cells.names[position]) for row in rows]
         values[:, k] = numbers.to_numpy(dtype=float, na_value=np.nan)
     if unreadable:
-        raise ValueError(
-            f"{path} has cells that are not numbers: {listed(unreadable)}. "
-            "Rows are counted from 0, without the header."
+        found = [f"{text!r} in {cells.row(row)}, column {name!r}" for text, row, name in unreadable]
+        remedy = _remedy(
+            [text for text, _, _ in unreadable], may_be_classes and 2 * len(found) > len(values)
         )
+        raise ValueError(f"{cells.path} has cells that are not numbers: {listed(found)}. {remedy}")
     return values
 
 
-def _unreadable_cells(
-    column: pd.Series, text: pd.Series, numbers: pd.Series, name: str
-) -> Iterator[str]:
-    for row in np.flatnonzero(numbers.isna() & column.notna()):
-        yield f"{text.iloc[row]!r} in row {row}, column {name!r}"
+def _remedy(unreadable: Sequence[str], may_be_classes: bool) -> str:
+    if may_be_classes:
+        return "If they are classes, add --classify on the command line, `is_class=True` in Python."
+    below = next((text for text in unreadable if text.strip().startswith("<")), None)
+    if below is None:
+        return "Correct them, or remove these rows."
+    return f"{below!r} is a value below the limit of detection: give a number, or remove the row."
 
 
 def _to_text(column: pd.Series) -> list[str]:
     return [
         "" if missing else str(cell) for cell, missing in zip(column, column.isna(), strict=True)
     ]
-
-
-def _first_line(error: Exception) -> str:
-    line = str(error).strip().partition("\n")[0].rstrip(".")
-    return line.removeprefix("Error tokenizing data. C error: ")

@@ -16,6 +16,7 @@ TWINS = ROOT / "tests" / "reference"
 LAYERS = (
     {
         "_channels",
+        "_ctrl_c",
         "_files",
         "_folds",
         "_plotting",
@@ -24,8 +25,8 @@ LAYERS = (
         "datasets",
         "kernels",
     },
-    {"preprocessing", "cross_decomposition", "boosting", "tables"},
-    {"feature_selection"},
+    {"preprocessing", "cross_decomposition", "boosting", "_table_files"},
+    {"feature_selection", "tables"},
     {"model_selection", "persistence"},
     {"dropin", "report"},
     {"cli"},

@@ -174,7 +174,9 @@ def test_numbers_survive(write):
 
 
 def test_the_target_may_be_named_like_a_channel(write):
-    table = read_table(write("100,850,852\n1,2,3\n4,5,7\n"), target="100")
+    path = write("100,850,852\n1,2,3\n4,5,7\n")
+    with pytest.warns(UserWarning, match="target '100' has the name of a channel.*name the column"):
+        table = read_table(path, target="100")
     np.testing.assert_array_equal(table.target, [1, 4])
     assert table.channels == ["850", "852"]
 
@@ -190,11 +192,17 @@ def test_the_target_may_be_named_like_a_channel(write):
         (b"a,b\0c\n", "not a text table"),
         (b"PAR1 but no more", "not a Parquet file"),
         ("fat,850\n1,é\n".encode("latin-1"), "not UTF-8"),
-        (HEADER + "a,1,1,2,3,4\n", "more cells than the header, which has 5"),
+        (
+            HEADER + "a,1,1,2,3,4\n",
+            "more cells than the header, which has 5.*lines above the header",
+        ),
         (HEADER + "a,1,1,2,3\nb,2,1,2,3,4\n", "is not a table: Expected 5 fields in line 3, saw 6"),
         ("fat,850,8S2,854,,858\n1,2,3,4,5,6\n", r"not numbers: 8S2, \(column 5\)\. Correct"),
-        (HEADER + "a,1,NaN,2,3\nb,2,4,5,5\n", "not numbers: 'NaN' in row 0, column '850'"),
-        (HEADER + "a,1,1,2,3\n,,,,\nb,2,4,5,6\n", "csv has NaN.*row 1.*channels 850, 852, 854"),
+        (HEADER + "a,1,NaN,2,3\nb,2,4,5,5\n", "not numbers: 'NaN' in line 2, column '850'"),
+        (
+            HEADER + "a,1,1,2,3\n,,,,\nb,2,4,5,6\n",
+            "csv has empty cells in line 3, channels 850, 852, 854",
+        ),
         ("sample,fat,x850,x852\na,1,2,3\n", "no channels.*sample, fat, x850, x852"),
         ("fat,850 nm,852 nm,850 nm\n1,2,3,4\n", "more than once: '850 nm' and '850 nm'"),
         ("fat,850,852,850.0\n1,2,3,4\n", "more than once: '850' and '850.0'"),
@@ -202,17 +210,25 @@ def test_the_target_may_be_named_like_a_channel(write):
         ("fat,fat,850,852\n1,2,3,4\n", "2 columns named 'fat'"),
         ("Fat,protein,850,852\n1,2,3,4\n", "Did you mean 'Fat'.*not channels: Fat, protein"),
         ("850,852\n3,4\n", "All its columns are channels"),
-        (HEADER + "a,1,1,2,3\nb,2,n.d.,5,5\nc,3,7,8,<9\n", "'n.d.' in row 1, column '850', '<9'"),
-        (HEADER + "a,1,True,2,3\nb,2,False,5,5\n", "'True' in row 0, column '850'"),
-        (HEADER + "a,x,1,2,3\nb,2,4,5,5\n", "'x' in row 0, column 'fat'"),
-        (HEADER + "a,1,1,,3\nb,2,4,5,5\n", "NaN.*row 0.*channel 852"),
-        (HEADER + "a,1,1,2,inf\nb,2,4,5,5\n", "infinite.*row 0.*channel 854"),
+        (
+            HEADER + "a,1,1,2,3\nb,2,n.d.,5,5\nc,3,7,8,<9\n",
+            "'n.d.' in line 3, column '850', '<9' in line 4",
+        ),
+        (HEADER + "a,1,True,2,3\nb,2,False,5,5\n", "'True' in line 2, column '850'"),
+        (HEADER + "a,x,1,2,3\nb,2,4,5,5\n", "'x' in line 2, column 'fat'. Correct them"),
+        (HEADER + "a,1,1,,3\nb,2,4,5,5\n", "empty cells in line 2, channel 852. Remove"),
+        (HEADER + "a,1,1,2,inf\nb,2,4,5,5\n", "infinite cells in line 2, channel 854"),
         (
             HEADER + "a,,1,2,3\nb,2,4,5,5\n",
-            r"no finite value of 'fat' in row 0 .*Remove these rows",
+            "'fat' is empty in line 2. Remove these rows, or fill in the values",
         ),
+        (HEADER + "a,inf,1,2,3\nb,2,4,5,5\n", "infinite values of 'fat' in line 2"),
+        (HEADER + "a,<0.5,1,2,3\nb,2,4,5,5\n", "'<0.5' is a value below the limit of detection"),
+        (HEADER + "a,x,1,2,3\nb,y,4,5,5\n", "If they are classes, add --classify.*is_class=True"),
+        ("Meat\n" + HEADER + "a,1,1,2,3\n", "first line has no comma.*lines above the header"),
+        ("\n" + HEADER + '"a\nb",1,1,2,3\n \n\nb,2,1,2,x\n', "'x' in line 7, column '854'"),
         (HEADER + "a,1,1,2,3\nb,1,4,5,5\n", "the value 1 of 'fat' in every row"),
-        (HEADER + "a,1,1,2,3\nb,2,4,4,4\n", "same value in every channel.*row 1"),
+        (HEADER + "a,1,1,2,3\nb,2,4,4,4\n", "same value in every channel of line 3"),
     ],
 )
 def test_bad_tables(write, text, message):
@@ -222,9 +238,50 @@ def test_bad_tables(write, text, message):
     assert str(path) in str(error.value)
 
 
+def test_rows_of_parquet_are_counted_from_0(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"fat": [1.5, np.nan], "850": [1, 2], "852": [0.5, 0.25]}).to_parquet(path)
+    with pytest.raises(ValueError, match=r"'fat' is empty in row 1 \(counted from 0\)"):
+        read_table(path, target="fat")
+
+
+REPEATS = "sample,fat,850,852\na,1,1,2\n\nb,2,3,4\na,3,1,2\na,4,1,2\n"
+
+
+def test_repeated_spectra_are_pointed_out(write):
+    path = write(REPEATS)
+    with pytest.warns(
+        UserWarning, match="in line 2 and line 5, line 2 and line 6.*--groups"
+    ) as found:
+        read_table(path, target="fat")
+    assert len(found) == 1
+    assert read_table(path).groups is None  # nothing is calibrated
+
+
+def test_repeated_spectra_of_one_group_are_none(write):
+    table = read_table(write(REPEATS), target="fat", groups="sample", identifier="sample")
+    assert table.groups.tolist() == table.identifiers == ["a", "b", "a", "a"]
+    assert table.ignored == ()
+
+
+def test_repeated_spectra_of_two_groups(write):
+    path = write(REPEATS.replace("a,4", "c,4"))
+    with pytest.warns(UserWarning, match="in line 2 and line 6.*Give them one group"):
+        read_table(path, target="fat", groups="sample")
+
+
+def test_groups_may_be_numbers_and_not_empty(write):
+    table = read_table(write("7,850,852\n1,2,3\n1,3,5\n"), groups="7")
+    assert table.groups.tolist() == ["1", "1"]
+    assert table.channels == ["850", "852"]
+    with pytest.raises(ValueError, match="'lot' is empty in line 3"):
+        read_table(write("lot,850,852\n1,2,3\n,3,5\n"), groups="lot")
+
+
 def test_long_lists_are_cut(write):
     cells = "\n".join(["1,x,3"] * 7)
-    with pytest.raises(ValueError, match="row 4, column '850' and 2 more"):
+    with pytest.raises(ValueError, match="line 6, column '850' and 2 more"):
         read_table(write(f"fat,850,852\n{cells}\n"))
 
 
