@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import re
+import signal
+import threading
 
 import numpy as np
 import pandas as pd
@@ -102,6 +104,62 @@ def test_ctrl_c_ends_the_outer_folds_too(last):
     assert np.isnan(search.outer_score_)
     assert np.isnan(search.outer_predictions_).all()
     assert np.isfinite(search.predict(X)).all()
+
+
+class CtrlCAtTheEnd(Ridge):
+    """Presses Ctrl-C so many times while it is fitted to all 12 samples."""
+
+    def __init__(self, times=1):
+        super().__init__()
+        self.times = times
+
+    def fit(self, X, y, sample_weight=None):
+        for _ in range(self.times if len(X) == 12 else 0):
+            signal.raise_signal(signal.SIGINT)
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.fixture
+def keyboard():
+    """Let Ctrl-C raise `KeyboardInterrupt`, which a program in the background may not do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_ctrl_c_waits_for_the_best_model():
+    X, y = small(12)
+    search = quick(models=[CtrlCAtTheEnd()]).fit(X, y)
+    assert search.stopped_ == ""
+    assert np.isfinite(search.predict(X)).all()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_ctrl_c_at_the_best_model_leaves_out_the_outer_folds():
+    X, y = small(12)
+    search = quick(models=[CtrlCAtTheEnd()], outer_cv=2).fit(X, y)
+    assert search.stopped_ == "interrupted"
+    assert np.isnan(search.outer_score_)
+    assert np.isfinite(search.predict(X)).all()
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_a_second_ctrl_c_does_not_wait():
+    X, y = small(12)
+    with pytest.raises(KeyboardInterrupt):
+        quick(models=[CtrlCAtTheEnd(2)]).fit(X, y)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_search_in_a_thread_gets_no_signals():
+    X, y = small()
+    search = quick()
+    thread = threading.Thread(target=search.fit, args=(X, y))
+    thread.start()
+    thread.join()
+    assert search.results_.status.eq("done").all()
 
 
 def test_the_time_limit_holds_for_the_outer_folds(monkeypatch):

@@ -1,5 +1,6 @@
 """SpectralSearchCV: warnings, compilation, and what an estimator leaves as it was."""
 
+import os
 import pickle
 import sys
 import warnings
@@ -187,6 +188,25 @@ def test_progress_shows_the_best_rmsecv(capsys, monkeypatch):
     assert f"best RMSECV {-search.best_score_:.4g}" in capsys.readouterr().err
     quick().fit(X, y)
     assert capsys.readouterr().err == ""
+
+
+def test_progress_in_a_narrow_terminal(monkeypatch):
+    termios = pytest.importorskip("termios")
+    X, y = small()
+    reader, writer = os.openpty()
+    termios.tcsetwinsize(writer, (24, 60))
+    with open(writer, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        search = quick(progress=True).fit(X, y)
+        monkeypatch.undo()
+        printed = os.read(reader, 100_000).decode()
+    os.close(reader)
+    first, *_, last, after = filter(None, printed.replace("\r", "\n").split("\n"))
+    assert first.lstrip().startswith("0%|")
+    assert last.startswith(f"best RMSECV {-search.best_score_:.4g}, 100%|")
+    assert last.endswith("]")
+    assert len(last) in (59, 60)  # a terminal may keep its last column free
+    assert after.startswith("Fitting the best model; Ctrl-C waits")
 
 
 def test_progress_in_a_file_is_plain_lines(capsys, monkeypatch):

@@ -13,6 +13,9 @@ from spectral_fast.model_selection._figures import HeldOut, HeldOutClasses
 
 __all__ = ["Progress"]
 
+#: The best figure comes first: what a narrow terminal has no room for is cut at the end.
+_BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+
 #: Between two lines where there is neither a terminal nor a notebook.
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -45,7 +48,7 @@ class Progress:
         self._callback = callback
         # In a notebook `tqdm` is another class.
         is_file = tqdm is tqdm_asyncio and not sys.stderr.isatty()
-        self._bar = tqdm(total=total, disable=not shows or is_file, unit="fold")
+        self._bar = tqdm(total=total, disable=not shows or is_file, bar_format=_BAR)
         self._start = time.monotonic()
         self._next_line = self._start + (_SECONDS_BETWEEN_LINES if shows and is_file else np.inf)
         self._done = 0
@@ -54,8 +57,22 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, error: object, *place: object) -> None:
+        is_shown = not self._bar.disable  # which a closed bar no longer tells
         self._bar.close()
+        if is_shown and error is None and self._best_so_far:
+            print(
+                "Fitting the best model; Ctrl-C waits for it, a second one ends at once.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    @property
+    def _best_so_far(self) -> str:
+        """The best figure with a comma; empty until there is one."""
+        if not np.isfinite(self._best):
+            return ""
+        return f"best {self._held_out.shown(self._best)}, "
 
     def update(self, n_done: int, finished: Sequence[np.ndarray]) -> None:
         """Count `n_done` folds more; `finished` are the predictions of complete candidates."""
@@ -63,16 +80,15 @@ class Progress:
         if finished:
             losses = [each.loss for each in self._held_out.figures(np.stack(finished))]
             self._best = np.fmin.reduce([self._best, *losses])
-        self._bar.set_postfix_str(f"best {self._held_out.shown(self._best)}", refresh=False)
+        self._bar.set_description_str(self._best_so_far, refresh=False)
         self._bar.update(n_done)
         now = time.monotonic()
         elapsed = now - self._start
         remaining = elapsed * (self._total / max(self._done, 1) - 1)
         if now >= self._next_line:
             self._next_line = now + _SECONDS_BETWEEN_LINES
-            best = self._held_out.shown(self._best)
             print(
-                f"{self._done} of {self._total} folds, best {best}, {remaining:.0f} s left",
+                f"{self._done} of {self._total} folds, {self._best_so_far}{remaining:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )

@@ -17,6 +17,7 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from spectral_fast._ctrl_c import waiting_ctrl_c
 from spectral_fast._folds import split
 from spectral_fast._validation import N_JOBS
 from spectral_fast.model_selection._classes import numbered
@@ -325,7 +326,8 @@ class SpectralSearchCV(BaseEstimator):
         RuntimeError
             If the time limit ends the search before any candidate is finished.
         KeyboardInterrupt
-            If Ctrl-C does; later, what is finished is ranked, and `stopped_` tells.
+            If Ctrl-C does; later, what is finished is ranked, and `stopped_` tells. While the
+            best candidate is fitted, the first Ctrl-C waits for it.
         JournalError
             If the journal belongs to another search, is in use, damaged, or cannot be opened.
 
@@ -346,44 +348,48 @@ class SpectralSearchCV(BaseEstimator):
         outer = outer_splits(self, data)
         held_out = held_out_of(data, data.splits, self.scoring)
         total = len(plan.specs) * plan.n_folds
-        with (
-            self._journal(plan, data) as journal,
-            Progress(total, held_out, self.progress, self.callback) as progress,
-        ):
-            run = Run(
-                plan,
-                data,
-                n_jobs=self.n_jobs,
-                raises=self.error_score == "raise",
-                journal=journal,
-                deadline=deadline,
-                memory=2.0**20 * (self.memory_limit or _MEMORY),
-                watch=progress.update,
-            )
-            run.evaluate()
-        candidates, self.oof_predictions_ = run.candidates(held_out, grid)
-        self.stopped_ = run.stopped
-        self._is_interrupted = run.is_interrupted
-        check_any(candidates, run.stopped, self.scoring)
+        with contextlib.ExitStack() as until_fitted:
+            with (
+                self._journal(plan, data) as journal,
+                Progress(total, held_out, self.progress, self.callback) as progress,
+            ):
+                run = Run(
+                    plan,
+                    data,
+                    n_jobs=self.n_jobs,
+                    raises=self.error_score == "raise",
+                    journal=journal,
+                    deadline=deadline,
+                    memory=2.0**20 * (self.memory_limit or _MEMORY),
+                    watch=progress.update,
+                )
+                run.evaluate()
+                pressed = until_fitted.enter_context(waiting_ctrl_c())
+            candidates, self.oof_predictions_ = run.candidates(held_out, grid)
+            self.stopped_ = run.stopped
+            check_any(candidates, run.stopped, self.scoring)
 
-        order = rank(candidates)
-        best = int(order[0])
-        self.splits_ = data.splits
-        self.n_splits_ = plan.n_folds
-        self.cv_results_ = cv_results(candidates, order)
-        self.results_ = ranked_table(candidates, order)
-        self.best_index_ = best
-        self.best_params_ = candidates[best].params
-        self.best_score_ = held_out.score(candidates[best].figures.loss)
-        with convergence_apart() as late:
-            self.best_estimator_ = fitted_pipeline(candidates[best], in_double(X), y, data.groups)
-        warn_of(candidates, run.warnings, run.stopped, best_converged=not late)
-        self.one_se_index_ = one_se(candidates, best)
-        self.selection_bias_ = selection_bias(candidates, best, held_out.shape[0])
-        self.optimistic_ = self.selector_scope == "all" and not all(
-            selection.is_full for selection in plan.selections
-        )
-        self.timing_ = run.timing(time.monotonic() - start)
+            order = rank(candidates)
+            best = int(order[0])
+            self.splits_ = data.splits
+            self.n_splits_ = plan.n_folds
+            self.cv_results_ = cv_results(candidates, order)
+            self.results_ = ranked_table(candidates, order)
+            self.best_index_ = best
+            self.best_params_ = candidates[best].params
+            self.best_score_ = held_out.score(candidates[best].figures.loss)
+            with convergence_apart() as late:
+                self.best_estimator_ = fitted_pipeline(
+                    candidates[best], in_double(X), y, data.groups
+                )
+            warn_of(candidates, run.warnings, run.stopped, best_converged=not late)
+            self.one_se_index_ = one_se(candidates, best)
+            self.selection_bias_ = selection_bias(candidates, best, held_out.shape[0])
+            self.optimistic_ = self.selector_scope == "all" and not all(
+                selection.is_full for selection in plan.selections
+            )
+            self.timing_ = run.timing(time.monotonic() - start)
+        self._is_interrupted = run.is_interrupted or bool(pressed)
         if outer:
             estimate_procedure(self, in_double(X), data, outer, deadline)
             self.timing_ |= {
