@@ -33,7 +33,10 @@ from spectral_fast.report import (
     regression_vector,
     write_report,
 )
+from spectral_fast.report._edges import edges
+from spectral_fast.report._figures import curve_figure
 from spectral_fast.report._outcome import Outcome
+from spectral_fast.report._score import score_of
 
 MIXTURES = make_spectra(24, 20, random_state=0)
 X, Y = MIXTURES.data, MIXTURES.target[:, 0]
@@ -111,8 +114,8 @@ def outcome(search, best, unit="%"):
 
 def test_headline():
     assert _regression.headline(outcome(SpectralSearchCV(), BEST)) == (
-        "SNV + first derivative, PLS with 7 latent variables; RMSECV 0.52 % fat (±0.03), "
-        "R² 0.998, RPD 24"
+        "SNV + first derivative, PLS with 7 latent variables; RMSECV 0.52 percentage points of "
+        "fat (±0.03), R² 0.998, RPD 24"
     )
     ridge = BEST | {"model": "ridge", "params": {"alpha": 1e-5}, "n_components": None}
     chosen = ridge | {"preprocessing": "mine", "selector": "mcuve", "n_features": 1}
@@ -192,7 +195,8 @@ def test_numbers_of_a_column_look_alike(values, digits, expected):
 @pytest.mark.parametrize(
     ("target", "unit", "expected"),
     [
-        ("fat", "%", " % fat"),
+        ("fat", "%", " percentage points of fat"),
+        ("fat", "g/kg", " g/kg fat"),
         ("fat", "", ""),
         ("octane", "octane number", " octane number"),
         ("Octane", "octane number", " octane number"),
@@ -328,7 +332,7 @@ def test_report_holds_everything_and_needs_nothing(pls_search, tmp_path):
         command="spectral-fast search 'my file.csv'",
     )
     assert "<h1>Meat &lt;&amp; co&gt;</h1>" in html
-    assert "% fat" in html
+    assert "percentage points of fat" in html
     assert "spectral-fast search &#39;my file.csv&#39;" in html
     assert "seed 0" in html
     assert html.count('<td class="number minor">') == 3 * len(pls_search.results_)
@@ -449,8 +453,8 @@ def test_a_search_that_is_not_fitted_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("bias", "meaning"),
     [
-        (0.25, "predictions are 0.25 % fat too high"),
-        (-0.25, "predictions are 0.25 % fat too low"),
+        (0.25, "predictions are 0.25 percentage points of fat too high"),
+        (-0.25, "predictions are 0.25 percentage points of fat too low"),
         (-1e-12, "predictions are neither too high nor too low"),
         (0.0, "predictions are neither too high nor too low"),
     ],
@@ -463,8 +467,9 @@ def test_the_meaning_of_the_bias(pls_search, bias, meaning):
 def test_the_optimism_of_the_best_of_many(pls_search):
     words = dict(_regression.quality(outcome(pls_search, BEST)))
     bias = pls_search.selection_bias_
-    assert f"too low by about {_words.number(bias, 2)} % fat" in words["Choice of the best"]
-    assert f"about {_words.number(0.5213 + bias, 2)} % fat" in words["Choice of the best"]
+    unit = "percentage points of fat"
+    assert f"too low by about {_words.number(bias, 2)} {unit}" in words["Choice of the best"]
+    assert f"about {_words.number(0.5213 + bias, 2)} {unit}" in words["Choice of the best"]
     one = searched({"pls": {"n_components": [2]}}, ["raw"])
     assert "Choice of the best" not in dict(_regression.quality(outcome(one, BEST)))
 
@@ -744,6 +749,36 @@ def test_figures_are_reproducible_and_leave_matplotlib_alone():
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.parametrize(
+    ("model", "grid", "n_channels", "expected"),
+    [
+        ("ridge", {"alpha": [1.0, 1e3, 1e6]}, 20, "alpha 1 is the smallest of the grid. Try sm"),
+        ("pls", {"n_components": [1, 2, 3]}, 20, "number of latent variables 3 is the largest of"),
+        ("pls", {"n_components": [1, 2, 3]}, 3, ""),  # there are no more channels
+        ("pls", {"n_components": [3, 4]}, 20, ""),
+        ("ridge", {"alpha": [0.0, 1e3, 1e6]}, 20, ""),
+        ("svr", {"kernel": ["linear", "rbf", "poly"]}, 20, ""),
+    ],
+)
+def test_a_best_value_at_the_end_of_its_grid(tmp_path, model, grid, n_channels, expected):
+    spectra = X[:, :n_channels]
+    search = SpectralSearchCV({model: grid}, ["raw"], cv=3).fit(spectra, Y)
+    found = " ".join(edges(search))
+    assert bool(found) == bool(expected)
+    assert expected in found
+    assert found in report(search, tmp_path, X=spectra)
+
+
+def test_the_circle_names_its_model_where_another_one_won(monkeypatch):
+    labels = []
+    monkeypatch.setattr(_plots, "curves", lambda *data, label, is_log: labels.append(label))
+    search = searched({"pls": {"n_components": [1, 2]}, "ridge": {"alpha": [1e-6]}}, ["raw"])
+    assert search.best_params_["model"] == "ridge"
+    curve_figure(search.results_, score_of(search), "")
+    curve_figure(search.results_[search.results_["model"] == "pls"], score_of(search), "")
+    assert labels == ["best PLS", "best"]
+
+
 def test_more_curves_than_colours():
     curves = {f"chain {i}": (np.arange(1.0, 4), np.array([3.0, 2, 1]) + i) for i in range(9)}
-    assert "<svg" in _plots.curves(curves, (3, 1), "RMSECV (%)", is_log=True)
+    assert "<svg" in _plots.curves(curves, (3, 1), "RMSECV (%)", label="best", is_log=True)

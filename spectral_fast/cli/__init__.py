@@ -5,11 +5,14 @@ Nothing but the standard library is imported before the arguments are parsed.
 """
 
 import argparse
+import difflib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from spectral_fast import __version__
 from spectral_fast.cli._demo import add_parser as add_demo
@@ -64,8 +67,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells an error in one line; so do the parsers of the commands, which are made like it."""
+
+    def error(self, message: str) -> NoReturn:
+        remedy = _likely_choice(message) or f"See {self.prog} --help."
+        self.exit(2, f"{self.prog}: error: {message}. {remedy}\n")
+
+
+def _likely_choice(message: str) -> str:
+    """Return the choice that was probably meant, if the message is of an invalid one."""
+    invalid = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+    if invalid is None:
+        return ""
+    given, known = invalid.groups()
+    close = difflib.get_close_matches(given, re.findall(r"\w+", known), 1)
+    return f"Did you mean {close[0]!r}?" if close else ""
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="spectral-fast",
         description="Find the best calibration for your spectra, and predict with it.",
     )

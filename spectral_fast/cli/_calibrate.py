@@ -3,12 +3,14 @@
 import argparse
 import contextlib
 import math
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spectral_fast._ctrl_c import waiting_ctrl_c
 from spectral_fast.cli._inputs import InputError, input_errors, plain_warnings, whole_number
 from spectral_fast.cli._outputs import OUTPUTS, RESULTS, staged, write_outputs
 
@@ -54,30 +56,51 @@ def add_output(parser: Any, out: str) -> None:
 
 def calibrate(arguments: argparse.Namespace, subject: Subject, **search_parameters: Any) -> int:
     """Search, write the files and print the ranking; return the exit code."""
-    from sklearn.exceptions import FitFailedWarning
-
     from spectral_fast.model_selection import SpectralSearchCV
 
     search = SpectralSearchCV(**search_parameters, n_jobs=arguments.jobs, progress=True)
     table = subject.table
-    # The folder comes first: a search of an hour should not end at one that cannot be.
-    with input_errors((OSError,)), staged(arguments.out) as folder:
-        with plain_warnings(), _search_errors(search, arguments), _cluster(arguments.dask):
-            # What is printed says how many candidates failed, or were not tried.
-            warnings.simplefilter("ignore", FitFailedWarning)
-            warnings.filterwarnings("ignore", "The search ended early")
-            search.fit(table.spectra, table.target)
-        remark = write_outputs(folder, search, subject, arguments.public_command_line)
-        written = [name for name in OUTPUTS if (folder / name).exists()]
-    _print_findings(search, [arguments.out / name for name in written], remark)
-    if search.stopped_:
-        _print_ending(search, arguments)
+    with contextlib.ExitStack() as until_told:
+        # The folder comes first: a search of an hour should not end at one that cannot be.
+        with _way_on(arguments), input_errors((OSError,)), staged(arguments.out) as folder:
+            with (
+                plain_warnings(_of_the_file),
+                _search_errors(search, arguments),
+                _cluster(arguments.dask),
+            ):
+                # What is printed at the end says how many candidates were not tried.
+                warnings.filterwarnings("ignore", "The search ended early")
+                search.fit(table.spectra, table.target)
+            until_told.enter_context(waiting_ctrl_c())
+            if sys.stderr.isatty():
+                text = "Writing the results; Ctrl-C waits for them, a second one ends at once."
+                print(text, file=sys.stderr)
+            remark = write_outputs(folder, search, subject, arguments.public_command_line)
+            written = [name for name in OUTPUTS if (folder / name).exists()]
+        _print_findings(search, [arguments.out / name for name in written], remark)
+        if search.stopped_:
+            _print_ending(search, arguments)
     return 130 if search.stopped_ == "interrupted" else 0
+
+
+def _of_the_file(warning: str) -> str:
+    """Name the file of results in place of the attribute."""
+    return re.sub(r"`results_\['(\w+)'\]`", rf"column \1 of {RESULTS}", warning)
+
+
+@contextlib.contextmanager
+def _way_on(arguments: argparse.Namespace) -> Iterator[None]:
+    """After a Ctrl-C that leaves no results say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\n{_how_to_go_on(arguments)}".rstrip(), file=sys.stderr)
+        raise
 
 
 @contextlib.contextmanager
 def _search_errors(search: "SpectralSearchCV", arguments: argparse.Namespace) -> Iterator[None]:
-    """Turn the errors of a search into messages; after Ctrl-C say how to go on."""
+    """Turn the errors of a search into messages."""
     try:
         with input_errors((ValueError, OSError, ImportError)):
             yield
@@ -85,9 +108,6 @@ def _search_errors(search: "SpectralSearchCV", arguments: argparse.Namespace) ->
         if not getattr(search, "stopped_", ""):
             raise
         raise InputError(f"{error} {_how_to_go_on(arguments)}".strip()) from error
-    except KeyboardInterrupt:
-        print(f"\n{_how_to_go_on(arguments)}".rstrip(), file=sys.stderr)
-        raise
 
 
 @contextlib.contextmanager
@@ -115,6 +135,7 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) -> None:
     from spectral_fast.report import ranking_text
+    from spectral_fast.report._edges import edges
     from spectral_fast.report._score import score_of
 
     results = search.results_
@@ -123,14 +144,13 @@ def _print_findings(search: "SpectralSearchCV", files: list[Path], remark: str) 
     print(ranking_text(results, scoring=search.scoring))
     if search.outer_cv is not None and math.isfinite(search.outer_score_):
         print(f"\n{score_of(search).nested} in outer folds: {abs(search.outer_score_):.4g}")
-    n_failed = int((results["status"] == "failed").sum())
-    if n_failed:
-        print(f"{n_failed} of {len(results)} candidates could not be fitted; see {RESULTS}.")
     print()
     for file in files:
         print(file)
     if remark:
         print(remark)
+    for text in edges(search):
+        print(f"spectral-fast: warning: {text}", file=sys.stderr)
 
 
 def _print_ending(search: "SpectralSearchCV", arguments: argparse.Namespace) -> None:

@@ -39,15 +39,19 @@ def input_errors(
 
 
 @contextlib.contextmanager
-def plain_warnings() -> Iterator[None]:
-    """Print warnings as messages, without the line of code that gives them."""
+def plain_warnings(worded: Callable[[str], str] = str) -> Iterator[None]:
+    """Print warnings as messages, without the line of code that gives them.
+
+    `worded` puts what is meant for callers in Python in terms of the command line.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
             yield
         finally:  # a command that fails has been warned, too
             for warning in caught:
-                print("spectral-fast: warning:", *str(warning.message).split(), file=sys.stderr)
+                text = worded(str(warning.message))
+                print("spectral-fast: warning:", *text.split(), file=sys.stderr)
 
 
 def whole_number(rule: str, follows: Callable[[int], bool]) -> Callable[[str], int]:

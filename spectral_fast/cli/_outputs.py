@@ -54,7 +54,7 @@ def write_outputs(
         channels=table.channels,
         axis=table.axis,
         axis_unit=table.axis_unit,
-        target=subject.target,
+        target=f"{subject.target} ({subject.unit})" if subject.unit else subject.target,
         figures_of_merit={name: float(best[name]) for name in _FIGURES if name in best},
         domain=calibration_domain(search, table.spectra, table.target),
     )

@@ -41,12 +41,14 @@ def curve_figure(results: pd.DataFrame, score: Score, unit: str) -> Figure | Non
         if several_models:
             label += f", {_words.model_name(first)}"
         curves[label] = values.index.to_numpy(dtype=float), values.to_numpy()
-    best = counted.iloc[0]
+    best = counted.head(1).to_dict("records")[0]
+    is_winner = best["rank"] == results["rank"].min()
     return {
         "svg": _plots.curves(
             curves,
             (best["n_components"], best[score.column]),
             f"{score.heading} ({unit})" if unit else score.heading,
+            label="best" if is_winner else f"best {_words.model_name(best)}",
             is_log=score.best == "min",
         ),
         "title": f"{score.heading} against the number of latent variables",

@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
 
     @property
     def unit_of_target(self) -> str:
-        """What follows a figure."""
+        """What follows an error."""
         return _words.quantity(self.target, self.unit)
 
     @property

@@ -96,6 +96,7 @@ def curves(
     best: tuple[float, float],
     figure_of_merit: str,
     *,
+    label: str,
     is_log: bool,
 ) -> str:
     """Draw a figure of merit over the number of latent variables, a line a preprocessing.
@@ -109,6 +110,8 @@ def curves(
         Component count and figure of the best candidate among them.
     figure_of_merit : str
         What the figure is, with its unit.
+    label : str
+        What the best candidate among them is called.
     is_log : bool
         Whether its axis is logarithmic.
     """
@@ -118,7 +121,7 @@ def curves(
         others = list(curves.values())[len(_COLOURS) :]
         for counts, errors in others:
             axes.plot(counts, errors, color=_GREY, linewidth=0.8, alpha=0.6)
-        for (label, (counts, errors)), colour, marker in zip(
+        for (name, (counts, errors)), colour, marker in zip(
             named, _COLOURS, _MARKERS, strict=False
         ):
             axes.plot(
@@ -128,7 +131,7 @@ def curves(
                 marker=marker,
                 markersize=4,
                 linewidth=1.5,
-                label=label,
+                label=name,
             )
         axes.plot(
             *best,
@@ -136,7 +139,7 @@ def curves(
             markersize=12,
             markerfacecolor="none",
             markeredgecolor=_INK,
-            label="best",
+            label=label,
         )
         if others:
             axes.plot([], [], color=_GREY, linewidth=0.8, label=f"{len(others)} others")

@@ -36,7 +36,7 @@ def cells(results: pd.DataFrame, score: Score) -> list[tuple[str, ...]]:
 
 
 def merit(row: _words.Row, outcome: Outcome) -> str:
-    """Return the figure by which a candidate is ranked: ``"RMSECV 0.52 % fat (±0.03)"``."""
+    """Return the figure by which a candidate is ranked: ``"RMSECV 0.52 g/kg fat (±0.03)"``."""
     error, spread = _rounded(row, outcome.score)
     spread = f" (±{spread})" if spread else ""
     return f"{outcome.score.name} {error}{outcome.unit_of_target}{spread}"
@@ -58,7 +58,8 @@ def headline(outcome: Outcome) -> str:
 
 def tiles(outcome: Outcome) -> list[dict[str, str]]:
     """Return the figures of merit in large print."""
-    best, unit, score = outcome.best, outcome.unit, outcome.score
+    best, score = outcome.best, outcome.score
+    unit = _words.unit_of_errors(outcome.unit)
     error, spread = _rounded(best, score)
     found = [
         {"name": score.name, "value": error, "note": f"{f'± {spread}' if spread else ''} {unit}"},

@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 
 import spectral_fast
 from spectral_fast.report import _words
+from spectral_fast.report._edges import edges
 from spectral_fast.report._outcome import Spectra
 from spectral_fast.report._score import score_of
 
@@ -70,7 +71,7 @@ def cautions(search: "SpectralSearchCV") -> list[str]:
             else f"The search ended early ({search.stopped_}): all candidates were tried, but not "
             "in the outer folds. There is no nested estimate."
         )
-    return found
+    return found + edges(search)
 
 
 def about_channels(best: _words.Row) -> list[dict[str, str]]:

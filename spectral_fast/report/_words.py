@@ -23,8 +23,10 @@ __all__ = [
     "quantity",
     "rounded_to_error",
     "selector_name",
+    "setting",
     "settings",
     "short_selection",
+    "unit_of_errors",
 ]
 
 #: A row of ``results_`` as a mapping from column to value.
@@ -162,20 +164,28 @@ def has_components(row: Row) -> bool:
 
 
 def _other_params(row: Row) -> list[tuple[str, str]]:
-    return [
-        (key, f"{value:.4g}".replace("e+0", "e") if isinstance(value, float) else str(value))
-        for key, value in row["params"].items()
-        if key != "n_components"
-    ]
+    return [(key, setting(value)) for key, value in row["params"].items() if key != "n_components"]
+
+
+def setting(value: Any) -> str:
+    """Format the value of a parameter: ``"1e-05"``, ``"rbf"``."""
+    return f"{value:.4g}".replace("e+0", "e") if isinstance(value, float) else str(value)
+
+
+def unit_of_errors(unit: str) -> str:
+    """Return the unit of a difference: an error of 2 % would read as a relative one."""
+    return "percentage points" if unit == "%" else unit
 
 
 def quantity(target: str, unit: str) -> str:
-    """Return what follows a figure: ``" % fat"``, and nothing where there is no unit.
+    """Return what follows an error: ``" g/kg fat"``, and nothing where there is no unit.
 
     A unit that names the target, such as ``"octane number"``, says enough.
     """
     if not unit:
         return ""
+    if unit == "%":
+        return f" {unit_of_errors(unit)} of {target}"
     return f" {unit}" if target.lower() in unit.lower().split() else f" {unit} {target}"
 
 
