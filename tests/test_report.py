@@ -756,7 +756,7 @@ def test_figures_are_reproducible_and_leave_matplotlib_alone():
         ("pls", {"n_components": [1, 2, 3]}, 20, "number of latent variables 3 is the largest of"),
         ("pls", {"n_components": [1, 2, 3]}, 3, ""),  # there are no more channels
         ("pls", {"n_components": [3, 4]}, 20, ""),
-        ("ridge", {"alpha": [0.0, 1e3, 1e6]}, 20, ""),
+        ("ridge", {"alpha": [0.0, 1e3, 1e6]}, 3, ""),
         ("svr", {"kernel": ["linear", "rbf", "poly"]}, 20, ""),
     ],
 )
