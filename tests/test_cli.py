@@ -115,6 +115,16 @@ def test_warnings_are_one_line_each(table_file, tmp_path, capsys):
     assert "has only 8 components" in warning
 
 
+def test_warnings_name_the_file_of_results(monkeypatch, table_file, tmp_path, capsys):
+    def warn_and_fail(*data, **more):
+        warnings.warn("3 are late; `results_['n_not_converged']` counts.", stacklevel=1)
+        raise ValueError("no good")
+
+    monkeypatch.setattr(SpectralSearchCV, "fit", warn_and_fail)
+    assert main(search(table_file, tmp_path / "out")) == 2
+    assert "late; column n_not_converged of results.csv counts." in capsys.readouterr().err
+
+
 def test_a_command_that_fails_has_warned_before(monkeypatch, table_file, tmp_path, capsys):
     def warn_and_fail(*data):
         warnings.warn("beware\nof it", stacklevel=1)
