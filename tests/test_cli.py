@@ -457,6 +457,23 @@ def test_bad_options(table_file, tmp_path, capsys, options, message):
     refuse(capsys, tmp_path, search(table_file, tmp_path / "out", *options), message)
 
 
+def test_what_may_leak_is_said_before_the_search(table_file, tmp_path, capsys):
+    table = frame()
+    table.iloc[5, 2:] = table.iloc[2, 2:]
+    table.insert(1, "2024", 1.5)
+    table.columns = [name.removesuffix(" nm") for name in table]
+    table.assign(lot=np.arange(24) % 3).to_csv(table_file, index=False)
+    command = search(table_file, tmp_path / "out", "--cv", "4", "--groups", "lot")
+    assert main(command) == 2
+    order, error = capsys.readouterr().err.splitlines()
+    assert "column '2024' breaks the order of the axis" in order
+    assert "--cv must be at most the number of groups; got 4, and" in error
+    assert main([*command[:-2], "--cv", "25"]) == 2
+    order, repeats, error = capsys.readouterr().err.splitlines()
+    assert "same spectrum in line 4 and line 7." in repeats
+    assert "--groups COLUMN" in repeats
+
+
 def test_window_wider_than_the_spectrum(table_file, tmp_path, capsys):
     frame().iloc[:, :12].to_csv(table_file, index=False)
     arguments = search(table_file, tmp_path / "out", "--preprocessing", "sg1")
@@ -592,7 +609,9 @@ def interrupt(patch, share):
 
     fit = SpectralSearchCV.fit
     patch.setattr(
-        SpectralSearchCV, "fit", lambda self, *data: fit(self.set_params(callback=callback), *data)
+        SpectralSearchCV,
+        "fit",
+        lambda self, *data, **more: fit(self.set_params(callback=callback), *data, **more),
     )
 
 
@@ -772,12 +791,19 @@ def test_a_cluster_without_the_library(monkeypatch, table_file, tmp_path, capsys
         ("--models", "ridge", "--scoring", "mae"),
         ("--classify", "--models", "pls", "--preprocessing", "snv", "--scoring", "log_loss"),
         ("--classify", "--models", "pls", "--preprocessing", "snv"),
+        ("--groups", "lot", "--models", "pls"),
+        ("--groups", "lot", "--selectors", "cars"),
+        ("--groups", "lot", "--classify", "--models", "pls"),
+        ("--groups", "lot", "--classify", "--models", "pls", "--scoring", "log_loss"),
     ],
     ids=lambda options: " ".join(options),
 )
 @pytest.mark.usefixtures("no_report")
 def test_the_script_rebuilds_the_winner(monkeypatch, tmp_path, capsys, options):
     table = frame()
+    lots = [f"lot {row % 8}" for row in range(len(table))]
+    if "--groups" in options:
+        table.insert(0, "lot", lots)
     if "--classify" in options:
         table["fat (%)"] = np.where(table["fat (%)"] > table["fat (%)"].median(), "fat", "lean")
     table.to_csv(tmp_path / "table.csv", index=False)
@@ -786,7 +812,10 @@ def test_the_script_rebuilds_the_winner(monkeypatch, tmp_path, capsys, options):
     capsys.readouterr()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["rebuild.py"])
-    rebuilt = runpy.run_path(str(out / "rebuild.py"), run_name="__main__")["pipeline"]
+    namespace = runpy.run_path(str(out / "rebuild.py"), run_name="__main__")
+    rebuilt = namespace["pipeline"]
+    if "--groups" in options:
+        assert namespace["groups"].tolist() == lots
     predictions = rebuilt.predict(MIXTURES.data)
     model = spectral_fast.persistence.load_model(out / "model.spectral").pipeline
     best = pd.read_csv(out / "results.csv").iloc[0]

@@ -359,6 +359,12 @@ def test_preprocessed_spectra_are_shown_where_they_differ(tmp_path):
     assert "The regression vector below" in snv
 
 
+def test_the_report_says_that_groups_were_kept_together(tmp_path):
+    search = SpectralSearchCV({"ridge": {"alpha": [1e-3]}}, ["raw"], cv=3)
+    html = report(search.fit(X, Y, groups=np.arange(len(X)) % 7), tmp_path)
+    assert "seed 0, each of 7 groups of samples in one fold" in html
+
+
 def test_a_winner_that_is_not_linear_has_no_regression_vector(tmp_path):
     html = report(searched([RandomForestRegressor(3, random_state=0)], ["raw"]), tmp_path)
     assert "RandomForestRegressor" in html

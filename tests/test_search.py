@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_info
 
 from spectral_fast.kernels import get_num_threads
 from spectral_fast.model_selection import SpectralSearchCV
+from spectral_fast.model_selection._journal import JournalError
 from spectral_fast.preprocessing import SNV
 from tests.reference import search as reference
 from tests.searches import gasoline, quick, several_targets, small, tall, tecator
@@ -317,6 +318,16 @@ def test_folds_of_an_int_keep_groups_together(task):
     for train, test in StoresRows.seen:
         of_train, of_test = ({groups[row_of[tuple(row)]] for row in part} for part in (train, test))
         assert not of_train & of_test
+
+
+def test_a_journal_is_of_one_grouping(tmp_path):
+    X, y = small()
+    groups = np.arange(20) // 4
+    parameters = {"cv": list(GroupKFold(5).split(X, y, groups)), "journal": tmp_path / "journal"}
+    quick(**parameters).fit(X, y, groups=groups)
+    quick(**parameters).fit(X, y, groups=[f"lot {group}" for group in groups])
+    with pytest.raises(JournalError, match=r"What differs.*groups \(\w+… → none\)"):
+        quick(**parameters).fit(X, y)
 
 
 def test_repeats_count_each_time_and_their_predictions_are_averaged():

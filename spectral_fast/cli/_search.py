@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectral_fast.cli._calibrate import OUTPUTS, Subject, add_jobs, add_output, calibrate
 from spectral_fast.cli._inputs import (
@@ -14,6 +15,9 @@ from spectral_fast.cli._inputs import (
     positive_number,
     whole_number,
 )
+
+if TYPE_CHECKING:
+    from spectral_fast.tables import SpectralTable
 
 __all__ = ["add_parser"]
 
@@ -98,6 +102,11 @@ def _add_judging(group: argparse._ArgumentGroup) -> None:
     folds = whole_number("from 2", lambda number: number >= 2)
     group.add_argument("--cv", type=folds, default=5, metavar="K", help="folds (default: 5)")
     group.add_argument(
+        "--groups",
+        metavar="COLUMN",
+        help="column that says which samples belong together, such as repeats: folds keep them so",
+    )
+    group.add_argument(
         "--scoring",
         choices=(*REGRESSION_SCORES, *CLASSIFICATION_SCORES),
         metavar="NAME",
@@ -174,9 +183,14 @@ def _run(arguments: argparse.Namespace) -> int:
         _check_scoring(arguments)
         _check_files(arguments)
         with plain_warnings():
-            table = read_table(arguments.file, target=arguments.target, is_class=arguments.classify)
+            table = read_table(
+                arguments.file,
+                target=arguments.target,
+                is_class=arguments.classify,
+                groups=arguments.groups,
+            )
         for option in ("cv", "outer_cv"):
-            _check_folds(option, getattr(arguments, option), arguments.file, len(table.spectra))
+            _check_folds(option, getattr(arguments, option), arguments.file, table)
     print(table.summary, file=sys.stderr)  # apart from the results
     name, unit = split_unit(arguments.target)
     subject = Subject(
@@ -209,12 +223,15 @@ def _run(arguments: argparse.Namespace) -> int:
 def _reading(arguments: argparse.Namespace) -> str:
     """Return the code that reads the table again."""
     is_class = ", is_class=True" if arguments.classify else ""
+    groups = "" if arguments.groups is None else f", groups={arguments.groups!r}"
+    take_groups = "" if arguments.groups is None else "groups = table.groups\n"
     return (
         "import sys\n\n"
         "from spectral_fast.tables import read_table\n\n"
         f"path = sys.argv[1] if len(sys.argv) > 1 else {arguments.file.name!r}\n"
-        f"table = read_table(path, target={arguments.target!r}{is_class})\n"
+        f"table = read_table(path, target={arguments.target!r}{is_class}{groups})\n"
         "spectra, target = table.spectra, table.target\n"
+        f"{take_groups}"
     )
 
 
@@ -257,9 +274,11 @@ def _check_files(arguments: argparse.Namespace) -> None:
         )
 
 
-def _check_folds(option: str, count: int | None, file: Path, n_samples: int) -> None:
-    if count is not None and count > n_samples:
+def _check_folds(option: str, count: int | None, file: Path, table: "SpectralTable") -> None:
+    what = "samples" if table.groups is None else "groups"
+    most = len(table.spectra) if table.groups is None else len(set(table.groups))
+    if count is not None and count > most:
         raise ValueError(
-            f"--{option.replace('_', '-')} must be at most the number of samples; got {count}, "
-            f"and {file} has {n_samples}. Use fewer folds, or add samples."
+            f"--{option.replace('_', '-')} must be at most the number of {what}; got {count}, "
+            f"and {file} has {most}. Use fewer folds, or add {what}."
         )

@@ -175,6 +175,8 @@ class SpectralSearchCV(BaseEstimator):
         Why the search ended early: ``"interrupted"`` by Ctrl-C, ``"time limit"``; or ``""``.
     splits_ : list of (ndarray, ndarray)
         Training and held-out rows of each fold.
+    groups_ : ndarray of shape (n_samples,) or None
+        The groups of `fit`.
     n_splits_ : int
         Number of folds, repeats included.
     n_features_in_ : int
@@ -372,6 +374,7 @@ class SpectralSearchCV(BaseEstimator):
             order = rank(candidates)
             best = int(order[0])
             self.splits_ = data.splits
+            self.groups_ = data.groups
             self.n_splits_ = plan.n_folds
             self.cv_results_ = cv_results(candidates, order)
             self.results_ = ranked_table(candidates, order)

@@ -81,9 +81,13 @@ def summary(plan: Plan, data: Data, n_workers: int) -> PlanSummary:
 
 def identity(data: Data) -> dict[str, str]:
     """Return what results in a journal must have in common: the data, the folds, the versions."""
+    groups = {}
+    if data.groups is not None:  # which samples belong together matters, not what they are called
+        groups["groups"] = _digest(np.unique(data.groups, return_inverse=True)[1])
     return {
         "spectra and reference values": _digest(data.X, data.y),
         "folds": _digest(*(rows for fold in data.splits for rows in fold)),
+        **groups,
         "spectral_fast": __version__,
         **{name: metadata.version(name) for name in ("numpy", "scikit-learn", "scipy")},
     }

@@ -9,6 +9,7 @@ import numpy as np
 import sklearn
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 import spectral_fast
 from spectral_fast.report._score import score_of
@@ -28,7 +29,7 @@ Written by spectral_fast {version}, with scikit-learn {sklearn}.
 
 {reading}
 pipeline = {pipeline}
-pipeline.fit(spectra, target)
+pipeline.fit(spectra, target{fit_groups})
 
 if __name__ == "__main__":
     print(pipeline)
@@ -37,16 +38,16 @@ if __name__ == "__main__":
 _FOLDS = "    folds = {folds}(n_splits={n_splits}, shuffle=True, random_state={seed})\n"
 
 _JUDGING = """\
-    held_out = cross_val_predict(pipeline, spectra, target, cv=folds)
+    held_out = cross_val_predict(pipeline, spectra, target, cv=folds{groups})
     print("{name}:", {metric}(target, held_out))
 """
 
 # `cross_val_predict` would replace the classes by numbers, and weights go by the names.
 _JUDGING_PROBABILITIES = """\
     rows, held_out = [], []
-    for train, test in folds.split(spectra, target):
+    for train, test in folds.split(spectra, target{groups}):
         rows.extend(test)
-        fitted = clone(pipeline).fit(spectra[train], target[train])
+        fitted = clone(pipeline).fit(spectra[train], target[train]{fit_groups})
         held_out.extend(fitted.{method}(spectra[test]))
     print("{name}:", {metric}({measured}, {predicted}))
 """
@@ -64,7 +65,8 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
     search : SpectralSearchCV
         Fitted, with whole numbers for `cv` and `random_state`.
     reading : str
-        Code that defines the arrays ``spectra`` and ``target``.
+        Code that defines the arrays ``spectra`` and ``target``, and ``groups`` if the
+        search was fitted with them.
 
     Returns
     -------
@@ -104,6 +106,7 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
         ),
         reading=reading,
         pipeline=pipeline,
+        fit_groups=", selector__groups=groups" if _selects_by_groups(search) else "",
         judging=judging,
     )
 
@@ -111,13 +114,17 @@ def rebuild_script(search: "SpectralSearchCV", reading: str) -> str:
 def _judging(search: "SpectralSearchCV", imports: dict[str, set[str]]) -> str:
     """Return code that prints the figure which ranked the best candidate."""
     score = score_of(search)
-    folds = "StratifiedKFold" if is_classifier(search) else "KFold"
+    folds = "KFold" if search.groups_ is None else "GroupKFold"
+    folds = f"Stratified{folds}" if is_classifier(search) else folds
     imports.setdefault("sklearn.model_selection", set()).add(folds)
     imports.setdefault("sklearn.metrics", set()).add(score.metric)
     splits = _FOLDS.format(folds=folds, n_splits=search.n_splits_, seed=search.random_state)
     if score.column not in ("roc_auc", "log_loss"):
         imports["sklearn.model_selection"].add("cross_val_predict")
-        return splits + _JUDGING.format(name=score.heading, metric=score.metric)
+        groups = "" if search.groups_ is None else ", groups=groups"
+        if _selects_by_groups(search):
+            groups += ', params={"selector__groups": groups}'
+        return splits + _JUDGING.format(name=score.heading, metric=score.metric, groups=groups)
     imports.setdefault("sklearn.base", set()).add("clone")
     has_probabilities = hasattr(search.best_estimator_, "predict_proba")
     measured, predicted = "target[rows]", "held_out"
@@ -132,7 +139,15 @@ def _judging(search: "SpectralSearchCV", imports: dict[str, set[str]]) -> str:
         metric=score.metric,
         measured=measured,
         predicted=predicted,
+        groups="" if search.groups_ is None else ", groups",
+        fit_groups=", selector__groups=groups[train]" if _selects_by_groups(search) else "",
     )
+
+
+def _selects_by_groups(search: "SpectralSearchCV") -> bool:
+    """Whether the selector of the best candidate was given the groups."""
+    selector = search.best_estimator_.named_steps.get("selector")
+    return search.groups_ is not None and has_fit_parameter(selector, "groups")
 
 
 def _code(value: Any, imports: dict[str, set[str]]) -> str:

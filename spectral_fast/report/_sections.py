@@ -143,6 +143,8 @@ def method(search: "SpectralSearchCV") -> list[tuple[str, str]]:
     if search.cv is None or isinstance(search.cv, Integral):
         folds += f", samples shuffled with seed {search.random_state}"
         folds += ", stratified by class" if is_classifier(search) else ""
+        if search.groups_ is not None:
+            folds += f", each of {len(np.unique(search.groups_))} groups of samples in one fold"
     else:
         folds += f" by {type(search.cv).__name__}"
     versions = {
