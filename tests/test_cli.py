@@ -126,7 +126,7 @@ def test_warnings_name_the_file_of_results(monkeypatch, table_file, tmp_path, ca
 
 
 def test_a_command_that_fails_has_warned_before(monkeypatch, table_file, tmp_path, capsys):
-    def warn_and_fail(*data):
+    def warn_and_fail(*data, **more):
         warnings.warn("beware\nof it", stacklevel=1)
         raise ValueError("no good")
 
@@ -885,7 +885,7 @@ def end_before_the_outer_folds(search, *data):
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ([*["a"] * 23, np.nan], "has no class of 'fat (%)' in row 23 (counted from 0"),
+        ([*["a"] * 23, np.nan], "the column 'fat (%)' is empty in line 25."),
         (["a"] * 24, "has the class 'a' of 'fat (%)' in every row"),
         (list(range(24)), "the largest class in y, 1; got 3 folds."),
     ],
