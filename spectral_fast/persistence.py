@@ -306,8 +306,8 @@ def align(model: SavedModel, table: SpectralTable) -> np.ndarray:
     if missing:
         raise ValueError(
             f"The table lacks {len(missing)} of the model's {len(model.meta['axis'])} channels: "
-            f"{listed(map(repr, missing))}. Measure them, or interpolate the spectra onto the "
-            "model's channels."
+            f"{listed(map(repr, missing))}; the table has {table.span}. Measure them, or "
+            "interpolate the spectra onto the model's channels."
         )
     return table.spectra[:, [column[position] for position in model.meta["axis"]]]
 

@@ -65,9 +65,13 @@ class SpectralTable:
     @property
     def summary(self) -> str:
         """What was read: ``"30 channels, 1000 to 1232 nm; ignored columns: id, note"``."""
-        span = f"{self.axis.min():.10g} to {self.axis.max():.10g} {self.axis_unit}".rstrip()
         ignored = f"; ignored columns: {listed(self.ignored)}" if self.ignored else ""
-        return f"{len(self.axis)} channels, {span}{ignored}"
+        return f"{len(self.axis)} channels, {self.span}{ignored}"
+
+    @property
+    def span(self) -> str:
+        """The least and the greatest position: ``"1000 to 1232 nm"``."""
+        return f"{self.axis.min():.10g} to {self.axis.max():.10g} {self.axis_unit}".rstrip()
 
     @property
     def axis_label(self) -> str:
@@ -152,8 +156,8 @@ def read_table(
     channels = [names[position] for position in positions]
     _refuse_duplicates(path, channels, axis)
     ignored = sorted(set(range(len(names))) - {*positions, *columns.values()})
+    _warn_of_order(path, channels, axis)  # first: it may be what puts others between channels
     _refuse_between(path, names, ignored, positions)
-    _warn_of_order(path, channels, axis)
 
     spectra = _to_numbers(cells, positions)
     _check_spectra(cells, spectra, channels)

@@ -94,6 +94,15 @@ def test_a_number_out_of_order_is_pointed_out(write, names):
     assert table.summary == f"4 channels, {min(positions):g} to {max(positions):g}"
 
 
+def test_a_number_before_other_columns_is_pointed_out(write):
+    path = write("2024,lot,350,352,354\n1,a,2,3,4\n")
+    with (
+        pytest.warns(UserWarning, match="column '2024' breaks the order"),
+        pytest.raises(ValueError, match="between its channels .*lot"),
+    ):
+        read_table(path)
+
+
 def test_two_numbers_out_of_order(write):
     names = ["2023", *map(str, range(350, 370)), "24"]
     path = write(f"{','.join(names)}\n{','.join(map(str, range(22)))}\n")
