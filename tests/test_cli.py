@@ -520,7 +520,7 @@ def test_predict_refuses_another_axis(results, tmp_path, capsys):
     file = tmp_path / "new.csv"
     frame().drop(columns=["900 nm", "1000 nm"]).to_csv(file, index=False)
     arguments = ["predict", str(results / "model.spectral"), str(file)]
-    message = "lacks 2 of the model's 20 channels: '900 nm', '1000 nm'; the table has 910 to 1090 nm. Me"
+    message = "2 of the model's 20 channels: '900 nm', '1000 nm'; the table has 910 to 1090 nm. M"
     refuse(capsys, tmp_path, [*arguments, "--out", str(tmp_path / "out.csv")], message)
 
 

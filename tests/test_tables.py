@@ -98,7 +98,7 @@ def test_a_number_before_other_columns_is_pointed_out(write):
     path = write("2024,lot,350,352,354\n1,a,2,3,4\n")
     with (
         pytest.warns(UserWarning, match="column '2024' breaks the order"),
-        pytest.raises(ValueError, match="between its channels .*lot"),
+        pytest.raises(ValueError, match=r"between its channels .*lot"),
     ):
         read_table(path)
 
