@@ -320,6 +320,18 @@ def test_folds_of_an_int_keep_groups_together(task):
         assert not of_train & of_test
 
 
+def test_text_is_pointed_out():
+    X, y = small()
+    frame = pd.DataFrame(X, columns=[str(850 + i) for i in range(X.shape[1])])
+    frame.insert(0, "sample", "Spectrum00001")
+    with pytest.raises(ValueError, match=r"X must hold .* column 'sample'\. .*read_table"):
+        quick().fit(frame, y)
+    with pytest.raises(ValueError, match="X must hold numbers; it holds text"):
+        quick().fit(frame.to_numpy(), y)
+    with pytest.raises(ValueError, match=r"y must hold numbers.*task=.classification"):
+        quick().fit(X, ["low", "high"] * 10)
+
+
 def test_a_journal_is_of_one_grouping(tmp_path):
     X, y = small()
     groups = np.arange(20) // 4

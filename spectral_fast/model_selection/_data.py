@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from spectral_fast._folds import Splits
-from spectral_fast._validation import check_spectra
+from spectral_fast._validation import check_spectra, listed
 
 __all__ = ["Data", "check_data", "in_double"]
 
@@ -29,25 +29,30 @@ def check_data(search: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     Sets what `search` knows of its channels, and its classes.
     """
     classifies = search.task == "classification"
-    spectra, y = validate_data(
-        search,
-        X,
-        y,
-        validate_separately=(
-            {
-                "dtype": np.float64,
-                "order": "C",  # sums depend on the order, and workers get a copy in C's
-                "ensure_all_finite": False,
-                "ensure_min_samples": 2,
-            },
-            {
-                "dtype": None if classifies else np.float64,
-                "order": "C",
-                "ensure_2d": False,
-                "ensure_all_finite": False,
-            },
-        ),
-    )
+    try:
+        spectra, y = validate_data(
+            search,
+            X,
+            y,
+            validate_separately=(
+                {
+                    "dtype": np.float64,
+                    "order": "C",  # sums depend on the order, and workers get a copy in C's
+                    "ensure_all_finite": False,
+                    "ensure_min_samples": 2,
+                },
+                {
+                    "dtype": None if classifies else np.float64,
+                    "order": "C",
+                    "ensure_2d": False,
+                    "ensure_all_finite": False,
+                },
+            ),
+        )
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(_about_text(X)) from error
     check_consistent_length(spectra, y)
     names = getattr(search, "feature_names_in_", None)
     if not classifies:
@@ -63,6 +68,23 @@ def check_data(search: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
             "Add samples of another class."
         )
     return spectra, numbers.astype(np.int64)
+
+
+def _about_text(X: Any) -> str:
+    """Say where the spectra or the reference values are text."""
+    frame = X.select_dtypes(exclude=["number", "bool"]) if hasattr(X, "select_dtypes") else None
+    if frame is not None and len(frame.columns):
+        return (
+            f"X must hold numbers; it has text in {listed(map(repr, frame.columns), 'column')}. "
+            "Leave out what is no channel, or read the file by `spectral_fast.tables.read_table`, "
+            "which does."
+        )
+    if np.asarray(X).dtype.kind in "OU":
+        return "X must hold numbers; it holds text. Leave out what is no channel."
+    return (
+        "y must hold numbers; it holds text. Correct the values, or, if they are classes, use "
+        '`task="classification"`.'
+    )
 
 
 def in_double(X: Any) -> Any:
