@@ -115,22 +115,24 @@ def test_warnings_are_one_line_each(table_file, tmp_path, capsys):
     assert "has only 8 components" in warning
 
 
-def test_warnings_name_the_file_of_results(monkeypatch, table_file, tmp_path, capsys):
-    def warn_and_fail(*data, **more):
-        warnings.warn("3 are late; `results_['n_not_converged']` counts.", stacklevel=1)
+def warn_and_fail(monkeypatch, warning):
+    """Let a search give a warning, and end with an error."""
+
+    def fit(*data, **more):
+        warnings.warn(warning, stacklevel=1)
         raise ValueError("no good")
 
-    monkeypatch.setattr(SpectralSearchCV, "fit", warn_and_fail)
+    monkeypatch.setattr(SpectralSearchCV, "fit", fit)
+
+
+def test_warnings_name_the_file_of_results(monkeypatch, table_file, tmp_path, capsys):
+    warn_and_fail(monkeypatch, "3 are late; `results_['n_not_converged']` counts.")
     assert main(search(table_file, tmp_path / "out")) == 2
     assert "late; column n_not_converged of results.csv counts." in capsys.readouterr().err
 
 
 def test_a_command_that_fails_has_warned_before(monkeypatch, table_file, tmp_path, capsys):
-    def warn_and_fail(*data, **more):
-        warnings.warn("beware\nof it", stacklevel=1)
-        raise ValueError("no good")
-
-    monkeypatch.setattr(SpectralSearchCV, "fit", warn_and_fail)
+    warn_and_fail(monkeypatch, "beware\nof it")
     assert main(search(table_file, tmp_path / "out")) == 2
     *_, warning, error = capsys.readouterr().err.splitlines()
     assert warning == "spectral-fast: warning: beware of it"

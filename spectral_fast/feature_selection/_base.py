@@ -227,15 +227,18 @@ def fit_arguments(selector: Any, sample_weight: Any, groups: Any) -> dict[str, A
 
     Groups are left out where it takes none; weights would be missed, and are an error.
     """
-    if sample_weight is not None and not has_fit_parameter(selector, "sample_weight"):
-        raise ValueError(
-            "`sample_weight` needs a selector whose `fit` takes it; that of "
-            f"{type(selector).__name__} does not. Leave the weights out, or use another selector."
-        )
-    arguments = {"sample_weight": sample_weight}
-    if has_fit_parameter(selector, "groups"):
+    arguments = {}
+    if sample_weight is not None:
+        if not has_fit_parameter(selector, "sample_weight"):
+            raise ValueError(
+                "`sample_weight` needs a selector whose `fit` takes it; that of "
+                f"{type(selector).__name__} does not. Leave the weights out, or use another "
+                "selector."
+            )
+        arguments["sample_weight"] = sample_weight
+    if groups is not None and has_fit_parameter(selector, "groups"):
         arguments["groups"] = groups
-    return {name: values for name, values in arguments.items() if values is not None}
+    return arguments
 
 
 def is_count(value: Any, most: int) -> bool:

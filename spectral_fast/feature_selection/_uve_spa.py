@@ -1,19 +1,21 @@
 """Uninformative variable elimination, and successive projections on what it leaves."""
 
 import warnings
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from spectral_fast.feature_selection._base import ChannelSelector, nothing_selected_ignored
 from spectral_fast.feature_selection._spa import SPA, check_starts, size_range
 from spectral_fast.feature_selection._uve import UVE, nothing_selected
 
 __all__ = ["UVESPA"]
+
+#: Parameters that mean what they do in the two selectors.
+_OF_UVE = ("n_components", "noise", "n_noise", "cutoff")
+_OF_SPA = ("n_features_to_select", "starts", "cv", "elimination", "alpha", "random_state")
 
 
 class UVESPA(ChannelSelector):
@@ -110,17 +112,9 @@ class UVESPA(ChannelSelector):
     spa_: SPA | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "uve_cv": [StrOptions({"loo"}), "cv_object"],
-        "noise": [Interval(Real, 0, None, closed="neither")],
-        "n_noise": [Interval(Integral, 1, None, closed="left"), None],
-        "cutoff": [StrOptions({"max"}), Interval(Real, 0, 1, closed="right")],
-        "n_features_to_select": [Interval(Integral, 1, None, closed="left"), tuple, None],
-        "starts": [StrOptions({"all"}), Interval(Integral, 0, None, closed="left"), "array-like"],
-        "cv": ["cv_object"],
-        "elimination": ["boolean"],
-        "alpha": [Interval(Real, 0, 0.5, closed="right")],
-        "random_state": ["random_state"],
+        "uve_cv": UVE._parameter_constraints["cv"],
+        **{name: UVE._parameter_constraints[name] for name in _OF_UVE},
+        **{name: SPA._parameter_constraints[name] for name in _OF_SPA},
     }
 
     def __init__(

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import ThreadpoolController
 
 from spectral_fast._folds import Splits
-from spectral_fast.feature_selection._base import NOTHING_SELECTED
+from spectral_fast.feature_selection._base import NOTHING_SELECTED, fit_arguments
 from spectral_fast.kernels import thread_limit
 from spectral_fast.model_selection._grid import Model, Selection
 from spectral_fast.model_selection._warnings import late_fits, of_candidate, unheard
@@ -197,13 +196,11 @@ def _select(task: SelectTask, shared: Shared, X: np.ndarray) -> Channels:
     rows = slice(None) if task.fold == EVERYTHING else shared.splits[task.fold][0]
     try:
         selector = clone(selection.selector)
-        extra = {}
-        if shared.groups is not None and has_fit_parameter(selector, "groups"):
-            extra["groups"] = shared.groups[rows]
+        groups = None if shared.groups is None else shared.groups[rows]
         # The selector's own choice does not matter where all numbers of channels are given.
         own = contextlib.nullcontext() if None in selection.sizes else unheard(NOTHING_SELECTED)
         with own:
-            fitted = selector.fit(X[rows], shared.y[rows], **extra)
+            fitted = selector.fit(X[rows], shared.y[rows], **fit_arguments(selector, None, groups))
     except Exception as error:
         if shared.raises:
             raise
