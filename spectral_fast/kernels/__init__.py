@@ -8,6 +8,7 @@ from spectral_fast.kernels._jit import (
     warm_up,
 )
 from spectral_fast.kernels.elastic_net import ElasticNetFits, elastic_net_folds
+from spectral_fast.kernels.forest import ForestTrees, forest_trees
 from spectral_fast.kernels.gram import (
     centre_gram,
     covariance,
@@ -40,6 +41,7 @@ from spectral_fast.kernels.stability import coefficient_reliability
 __all__ = [
     "ElasticNetFits",
     "FoldFits",
+    "ForestTrees",
     "RidgePredictions",
     "RidgeStatus",
     "centre_gram",
@@ -49,6 +51,7 @@ __all__ = [
     "cross_squared_distances",
     "elastic_net_folds",
     "fold_covariances",
+    "forest_trees",
     "get_num_threads",
     "gram",
     "grow_gram",

@@ -1,6 +1,5 @@
 """The application's models: what they predict for held-out samples, and how they fit."""
 
-import copy
 import importlib
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -181,12 +180,11 @@ class _FamilyGroup(Group):
             settings = [self.settings[position] for position in batch]
             X_train, y_train = X[rows], self.study.y[rows]
             try:
-                if isinstance(family, RidgeFamily | ElasticNetFamily):
+                if isinstance(family, RidgeFamily | ElasticNetFamily | ForestFamily):
                     contiguous = np.ascontiguousarray(X_train)
                     importances = family.importances(self.estimator, settings, contiguous, y_train)
-                    models = [SimpleNamespace(coef_=each) for each in importances]
-                elif isinstance(family, ForestFamily) and hasattr(self.estimator, "n_estimators"):
-                    models = _forests(self.estimator, settings, X_train, y_train)
+                    name = "feature_importances_" if isinstance(family, ForestFamily) else "coef_"
+                    models = [SimpleNamespace(**{name: each}) for each in importances]
                 else:
                     for k, position in enumerate(batch):
                         fits[position] = self._alone(settings[k], X_train, y_train)
@@ -451,18 +449,6 @@ def _components(X: np.ndarray, y: np.ndarray, count: int, scale: bool) -> dict[s
 def _first_components(fitted: Mapping[str, np.ndarray], count: int) -> Any:
     """Return what importances need of the model with the first `count` components."""
     return SimpleNamespace(**{f"{name}_": fitted[f"{name}_"][:, :count] for name in _OF_COMPONENTS})
-
-
-def _forests(estimator, settings, X, y):
-    """Return forests of several sizes, which are the first trees of the largest one."""
-    counts = [setting.get("n_estimators", estimator.n_estimators) for setting in settings]
-    largest = made(estimator, settings[int(np.argmax(counts))]).fit(X, y)
-    forests = []
-    for count in counts:
-        forest = copy.copy(largest)
-        forest.estimators_ = largest.estimators_[:count]
-        forests.append(forest)
-    return forests
 
 
 def _fit(estimator: Any, X: np.ndarray, y: np.ndarray) -> Fit:

@@ -12,7 +12,15 @@ from spectral_fast._folds import Splits
 from spectral_fast.cross_decomposition._solver import central_spectrum
 from spectral_fast.model_selection._warnings import of_candidate
 
-__all__ = ["Family", "Matrix", "Settings", "made", "outputs"]
+__all__ = [
+    "Family",
+    "Matrix",
+    "Settings",
+    "importances_of",
+    "made",
+    "outputs",
+    "with_chances",
+]
 
 #: The parameters that tell one candidate of an estimator from the others.
 Settings = Sequence[dict[str, Any]]
@@ -140,11 +148,12 @@ class Family:
         found = []
         for number, setting in enumerate(settings):
             with of_candidate(number):
-                found.append(_importances(made(estimator, setting).fit(X, y)))
+                found.append(importances_of(made(estimator, setting).fit(X, y)))
         return found
 
 
-def _importances(model: Any) -> np.ndarray:
+def importances_of(model: Any) -> np.ndarray:
+    """Return how important each channel is to a fitted model."""
     found = model.coef_ if hasattr(model, "coef_") else model.feature_importances_
     return np.abs(np.atleast_2d(found)).sum(axis=0)
 
@@ -164,15 +173,23 @@ def outputs(model: Any, X: np.ndarray, n_classes: int) -> np.ndarray:
     predictions = np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
     if not n_classes:
         return predictions
-    scores = np.full((len(X), n_classes), np.nan)
     known = model.classes_.astype(int)
     if hasattr(model, "predict_proba"):
-        scores[:] = 0.0
-        scores[:, known] = model.predict_proba(X)
-    elif hasattr(model, "decision_function"):
+        return with_chances(predictions, model.predict_proba(X), known, n_classes)
+    scores = np.full((len(X), n_classes), np.nan)
+    if hasattr(model, "decision_function"):
         decided = np.asarray(model.decision_function(X)).reshape(len(X), -1)
         if decided.shape[1] == len(known):
             scores[:, known] = decided
         elif decided.shape[1] == 1:
             scores[:, known] = np.hstack([-decided, decided])
     return np.hstack([predictions, scores])
+
+
+def with_chances(
+    predicted: np.ndarray, found: np.ndarray, known: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Return the `outputs` of a classifier that found probabilities for the `known` classes."""
+    chances = np.zeros((len(found), n_classes))
+    chances[:, known] = found
+    return np.column_stack([predicted, chances])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
+from sklearn.base import clone
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -17,7 +18,15 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from spectral_fast.model_selection.families._base import Family, Matrix, Settings, made, outputs
+from spectral_fast.model_selection.families._base import (
+    Family,
+    Matrix,
+    Settings,
+    importances_of,
+    made,
+    outputs,
+)
+from spectral_fast.model_selection.families._random_forest import grown
 
 __all__ = ["ForestFamily"]
 
@@ -54,7 +63,7 @@ class ForestFamily(Family):
 
     Trees are fitted one after another, each with random numbers of its own or the next of a
     sequence: with an integer `random_state` the first of many are those of a smaller fit.
-    Predictions are equal to the last bit.
+    Predictions are equal to the last bit, and so are those of the kernel's random forests.
     """
 
     takes_all_folds = False
@@ -76,15 +85,26 @@ class ForestFamily(Family):
     def predict(
         self, estimator: Any, settings: Settings, matrix: Matrix
     ) -> Sequence[np.ndarray | Exception]:
-        kind = _KINDS[type(estimator)]
-        counts = [{**estimator.get_params(), **setting}[kind.number] for setting in settings]
-        largest = settings[int(np.argmax(counts))]
+        largest, counts = _largest(estimator, settings)
         folds = []
         for train, test in matrix.splits:
-            fitted = made(estimator, largest).fit(matrix.X[train], matrix.y[train])
-            smaller = [_first_trees(fitted, count, kind.trees) for count in counts]
-            folds.append([outputs(model, matrix.X[test], matrix.n_classes) for model in smaller])
+            X_train, y_train, X_test = matrix.X[train], matrix.y[train], matrix.X[test]
+            forest = grown(largest, X_train, y_train, X_test)
+            if forest is not None:
+                folds.append([forest.outputs(count, matrix.n_classes) for count in counts])
+                continue
+            smaller = _smaller(clone(largest).fit(X_train, y_train), counts)
+            folds.append([outputs(model, X_test, matrix.n_classes) for model in smaller])
         return [np.concatenate(parts) for parts in zip(*folds, strict=True)]
+
+    def importances(
+        self, estimator: Any, settings: Settings, X: np.ndarray, y: np.ndarray
+    ) -> list[np.ndarray]:
+        largest, counts = _largest(estimator, settings)
+        forest = grown(largest, X, y, X[:0])
+        if forest is not None:
+            return [forest.importances(count) for count in counts]
+        return [importances_of(model) for model in _smaller(largest.fit(X, y), counts)]
 
 
 def _is_served(params: Mapping[str, Any], kind: _Kind) -> bool:
@@ -97,8 +117,19 @@ def _is_served(params: Mapping[str, Any], kind: _Kind) -> bool:
     )
 
 
-def _first_trees(fitted: Any, count: int, trees: str) -> Any:
-    """Return a model that predicts as a fit of `count` trees does."""
-    smaller = copy.copy(fitted)
-    setattr(smaller, trees, getattr(fitted, trees)[:count])
-    return smaller
+def _largest(estimator: Any, settings: Settings) -> tuple[Any, list[int]]:
+    """Return the model of the most trees, not fitted, and the number of each candidate."""
+    number = _KINDS[type(estimator)].number
+    counts = [{**estimator.get_params(), **setting}[number] for setting in settings]
+    return made(estimator, settings[int(np.argmax(counts))]), counts
+
+
+def _smaller(fitted: Any, counts: Sequence[int]) -> list[Any]:
+    """Return models that predict as fits of so many trees do."""
+    trees = _KINDS[type(fitted)].trees
+    models = []
+    for count in counts:
+        model = copy.copy(fitted)
+        setattr(model, trees, getattr(fitted, trees)[:count])
+        models.append(model)
+    return models

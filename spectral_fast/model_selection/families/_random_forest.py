@@ -1,0 +1,112 @@
+"""Random forests by the kernel, where it grows the trees that scikit-learn would."""
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from spectral_fast.kernels import ForestTrees, forest_trees
+from spectral_fast.model_selection.families._base import with_chances
+
+__all__ = ["GrownForest", "grown"]
+
+#: Parameters that change nothing in a tree, or that the kernel knows.
+_SERVED = {
+    *("n_estimators", "random_state", "n_jobs", "verbose", "bootstrap", "max_features"),
+    *("max_depth", "min_samples_split", "min_samples_leaf", "min_impurity_decrease"),
+}
+
+
+class GrownForest:
+    """The trees of a forest, which are the first ones of a larger one.
+
+    Parameters
+    ----------
+    trees : ForestTrees
+    classes : ndarray of int, optional
+        Those that were trained on; None for a regression.
+    """
+
+    def __init__(self, trees: ForestTrees, classes: np.ndarray | None) -> None:
+        self._trees = trees
+        self._classes = classes
+        # One tree after another: NumPy's sum adds the values of a single sample in pairs.
+        self._sums = np.cumsum(trees.predictions, axis=0)
+
+    def outputs(self, count: int, n_classes: int) -> np.ndarray:
+        """Return what a forest of the first `count` trees says of each new spectrum."""
+        mean = self._sums[count - 1] / count
+        if self._classes is None:
+            return mean
+        predicted = self._classes[np.argmax(mean, axis=1)]
+        return with_chances(predicted, mean, self._classes, n_classes)
+
+    def importances(self, count: int) -> np.ndarray:
+        """Return how important each channel is to a forest of the first `count` trees."""
+        found = self._trees.importances[:count][self._trees.n_nodes[:count] > 1]
+        totals = found.sum(axis=1, keepdims=True)
+        found = np.divide(found, totals, out=found.copy(), where=totals > 0.0)
+        mean = found.mean(axis=0) if len(found) else np.zeros(found.shape[1])
+        return mean / mean.sum() if mean.any() else mean
+
+
+def grown(estimator: Any, X: np.ndarray, y: np.ndarray, X_new: np.ndarray) -> GrownForest | None:
+    """Grow a random forest on X and y; None where that is left to scikit-learn.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A forest or any other, not fitted, its `random_state` a number.
+    X : (n, p) float64 or float32
+    y : (n,) or (n, m) float64, or (n,) int
+    X_new : (N, p) float64 or float32
+        What it is to predict.
+    """
+    if type(estimator) not in (RandomForestRegressor, RandomForestClassifier) or y.ndim > 1:
+        return None
+    params = estimator.get_params()
+    defaults = type(estimator)().get_params()
+    if any(params[name] != defaults[name] for name in params.keys() - _SERVED):
+        return None
+    estimator._validate_params()
+    with np.errstate(over="ignore"):
+        single, single_new = X.astype(np.float32), X_new.astype(np.float32)
+    if not all(np.isfinite(array).all() for array in (single, single_new, y)):
+        return None
+    classes = None
+    if type(estimator) is RandomForestClassifier:
+        classes, y = np.unique(y, return_inverse=True)
+    trees = forest_trees(
+        *(single, y, single_new, params["n_estimators"], params["random_state"]),
+        n_classes=0 if classes is None else len(classes),
+        bootstrap=params["bootstrap"],
+        max_features=_n_features(params["max_features"], X.shape[1]),
+        max_depth=params["max_depth"],
+        min_impurity_decrease=params["min_impurity_decrease"],
+        **_sizes(params, len(X)),
+    )
+    return GrownForest(trees, classes)
+
+
+def _n_features(value: Any, p: int) -> int:
+    """Return how many channels a node draws, at least 1: see scikit-learn's `max_features`."""
+    if value is None:
+        return p
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, str):
+        return max(1, int(np.sqrt(p) if value == "sqrt" else np.log2(p)))
+    return max(1, int(value * p))
+
+
+def _sizes(params: Mapping[str, Any], n: int) -> dict[str, int]:
+    """Return the least numbers of samples, of which some may be shares of all."""
+    leaf, split = params["min_samples_leaf"], params["min_samples_split"]
+    if not isinstance(leaf, numbers.Integral):
+        leaf = math.ceil(leaf * n)
+    if not isinstance(split, numbers.Integral):
+        split = max(2, math.ceil(split * n))
+    return {"min_samples_leaf": int(leaf), "min_samples_split": max(int(split), 2 * int(leaf))}
