@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone, is_classifier
 from sklearn.ensemble import (
     AdaBoostRegressor,
     ExtraTreesClassifier,
@@ -15,11 +16,20 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
+from spectral_fast.model_selection.families import Matrix, _random_forest
 from spectral_fast.model_selection.families._forest import ForestFamily
-from tests.families import answers, classification, first_fold, generic, regression
+from tests.families import (
+    answers,
+    classification,
+    first_fold,
+    generic,
+    regression,
+    same_order,
+)
 
 FAMILY = ForestFamily()
 REGRESSORS = [
+    RandomForestRegressor(random_state=3),
     RandomForestRegressor(max_features=0.4, max_samples=8, random_state=3),
     ExtraTreesRegressor(random_state=np.int64(3)),
     GradientBoostingRegressor(subsample=0.7, max_features=5, random_state=3),
@@ -28,6 +38,7 @@ REGRESSORS = [
     ),
 ]
 CLASSIFIERS = [
+    RandomForestClassifier(random_state=3),
     RandomForestClassifier(class_weight="balanced_subsample", random_state=3),
     ExtraTreesClassifier(bootstrap=True, random_state=3),
     GradientBoostingClassifier(subsample=0.7, random_state=3),
@@ -68,7 +79,7 @@ def test_regression(estimator, part):
     assert_equals_separate_fits(estimator, part(regression()))
 
 
-@named(REGRESSORS[:2])
+@named(REGRESSORS[:3])
 def test_several_targets(estimator):
     assert_equals_separate_fits(estimator, regression(n_targets=2))
 
@@ -78,6 +89,119 @@ def test_several_targets(estimator):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_classification(estimator, n_classes, part):
     assert_equals_separate_fits(estimator, part(classification(n_classes)))
+
+
+@pytest.mark.parametrize("estimator", [*REGRESSORS[:4], *CLASSIFIERS[:3]], ids=str)
+def test_importances(estimator):
+    matrix = classification() if is_classifier(estimator) else regression()
+    settings = [{count_of(estimator): count, "max_depth": 3} for count in (3, 7, 1)]
+    found = FAMILY.importances(estimator, settings, matrix.X, matrix.y)
+    expected = [
+        clone(estimator).set_params(**setting).fit(matrix.X, matrix.y).feature_importances_
+        for setting in settings
+    ]
+    assert_array_equal(found, expected)
+
+
+def test_importances_of_trees_without_a_split():
+    X, y = np.ones((6, 4)), np.arange(6.0)
+    [found] = FAMILY.importances(RandomForestRegressor(random_state=0), [{"n_estimators": 2}], X, y)
+    assert_array_equal(found, np.zeros(4))
+
+
+#: What the kernel grows: every parameter that it knows.
+GROWN = [
+    {},
+    {"max_features": "sqrt"},
+    {"max_features": "log2", "bootstrap": False},
+    {"max_features": None, "max_depth": 2},
+    {"max_features": 0.3, "min_samples_leaf": 0.1},
+    {"max_features": np.int64(4), "min_samples_split": 0.4},
+    {"max_features": 40, "min_samples_split": 5, "min_samples_leaf": 2},
+    {"min_impurity_decrease": 0.05},
+]
+
+
+@same_order
+@pytest.mark.parametrize("params", GROWN, ids=str)
+@pytest.mark.parametrize("kind", [RandomForestRegressor, RandomForestClassifier])
+def test_kernel_grows_the_forest(kind, params, monkeypatch):
+    matrix = classification() if kind is RandomForestClassifier else regression()
+    estimator = kind(random_state=5, **params)
+    settings = [{"n_estimators": 4}, {"n_estimators": 2}]
+    expected = generic(estimator, settings, matrix)
+    monkeypatch.setattr(kind, "fit", None)
+    assert_array_equal(FAMILY.predict(estimator, settings, matrix), expected)
+
+
+def test_class_that_a_fold_lacks():
+    matrix = classification()
+    train, test = matrix.splits[0]
+    matrix.splits = [(train[matrix.y[train] != 1], test)]
+    estimator, settings = RandomForestClassifier(random_state=0), [{"n_estimators": 3}]
+    found = FAMILY.predict(estimator, settings, matrix)
+    assert_array_equal(found, generic(estimator, settings, matrix))
+    assert not found[0][:, 2].any()
+
+
+def test_rounds_to_single_precision():
+    matrix = regression()
+    rounded = Matrix(matrix.X.astype(np.float32), matrix.y, matrix.splits)
+    estimator, settings = RandomForestRegressor(random_state=0), [{"n_estimators": 3}]
+    expected = FAMILY.predict(estimator, settings, matrix)
+    assert_array_equal(FAMILY.predict(estimator, settings, rounded), expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        (RandomForestRegressor, {"criterion": "absolute_error"}),
+        (RandomForestRegressor, {"max_leaf_nodes": 3}),
+        (RandomForestRegressor, {"ccp_alpha": 0.5}),
+        (RandomForestRegressor, {"min_weight_fraction_leaf": 0.2}),
+        (RandomForestRegressor, {"monotonic_cst": [1] * 13}),
+        (RandomForestClassifier, {"criterion": "entropy"}),
+        (RandomForestClassifier, {"class_weight": "balanced"}),
+    ],
+)
+def test_other_forests_are_scikit_learns(kind, params, monkeypatch):
+    matrix = classification(2) if kind is RandomForestClassifier else regression()
+    estimator, settings = kind(random_state=0, **params), [{"n_estimators": 3}]
+    monkeypatch.setattr(_random_forest, "forest_trees", None)
+    expected = generic(estimator, settings, matrix)
+    assert_array_equal(FAMILY.predict(estimator, settings, matrix), expected)
+
+
+def test_missing_values_are_scikit_learns():
+    matrix = regression()
+    X = matrix.X.copy()
+    X[::5, 2] = np.nan
+    matrix = Matrix(X, matrix.y, matrix.splits)
+    estimator, settings = RandomForestRegressor(random_state=0), [{"n_estimators": 3}]
+    found = FAMILY.predict(estimator, settings, matrix)
+    assert_array_equal(found, generic(estimator, settings, matrix))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"max_features": 0}, "max_features"),
+        ({"min_samples_split": 1}, "min_samples_split"),
+        ({"max_depth": 0}, "max_depth"),
+    ],
+)
+def test_bad_parameters(params, message):
+    with pytest.raises(ValueError, match=message):
+        FAMILY.predict(
+            RandomForestRegressor(random_state=0, **params), [{"n_estimators": 2}], regression()
+        )
+
+
+def test_too_large_for_single_precision():
+    matrix = regression()
+    matrix.X[0, 0] = 1e300
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="too large"):
+        FAMILY.predict(RandomForestRegressor(random_state=0), [{"n_estimators": 2}], matrix)
 
 
 class Subclass(RandomForestRegressor):

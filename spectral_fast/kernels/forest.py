@@ -3,7 +3,8 @@
 Spectra have few samples and many collinear channels, which often split a node equally well. Which
 of them a tree takes depends on the order in which channels are drawn and samples are summed up.
 For that reason the random numbers and the order of the samples at each step are those of
-scikit-learn's `DepthFirstTreeBuilder` and `BestSplitter` (1.8 and 1.9).
+scikit-learn's `DepthFirstTreeBuilder` and `BestSplitter` (1.9; earlier ones sort equal values in
+another order).
 
 A tree sees the ranks of a channel's values, which are counted once for all trees. Weights are
 whole numbers: how often a sample was drawn.
@@ -206,14 +207,14 @@ def _split(
         # Ranks that all differ sort the samples.
         is_sorted = _SPARSE * (end - start) >= n_ranks
         if is_sorted:
-            n_tied = 0
+            is_tied = 0
             for i in range(start, end):
                 sample = work_samples[i]
                 rank = ranks[j, sample]
-                n_tied += work_seen[rank]
+                is_tied |= work_seen[rank]
                 work_seen[rank] = 1
                 work_by_rank[rank] = sample
-            is_sorted = n_tied == 0
+            is_sorted = is_tied == 0
             if is_sorted:
                 i = start
                 rank = 0

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.utils.fixes import parse_version
 
 from spectral_fast.kernels import ForestTrees, forest_trees
 from spectral_fast.model_selection.families._base import with_chances
 
 __all__ = ["GrownForest", "grown"]
+
+#: Earlier ones leave samples of equal values in another order.
+_IS_SORTED_ALIKE = parse_version(sklearn.__version__) >= parse_version("1.9")
 
 #: Parameters that change nothing in a tree, or that the kernel knows.
 _SERVED = {
@@ -65,7 +70,9 @@ def grown(estimator: Any, X: np.ndarray, y: np.ndarray, X_new: np.ndarray) -> Gr
     X_new : (N, p) float64 or float32
         What it is to predict.
     """
-    if type(estimator) not in (RandomForestRegressor, RandomForestClassifier) or y.ndim > 1:
+    if not _IS_SORTED_ALIKE or y.ndim > 1:
+        return None
+    if type(estimator) not in (RandomForestRegressor, RandomForestClassifier):
         return None
     params = estimator.get_params()
     defaults = type(estimator)().get_params()
@@ -79,14 +86,16 @@ def grown(estimator: Any, X: np.ndarray, y: np.ndarray, X_new: np.ndarray) -> Gr
     classes = None
     if type(estimator) is RandomForestClassifier:
         classes, y = np.unique(y, return_inverse=True)
+    min_split, min_leaf = _sizes(params, len(X))
     trees = forest_trees(
         *(single, y, single_new, params["n_estimators"], params["random_state"]),
         n_classes=0 if classes is None else len(classes),
         bootstrap=params["bootstrap"],
         max_features=_n_features(params["max_features"], X.shape[1]),
         max_depth=params["max_depth"],
+        min_samples_split=min_split,
+        min_samples_leaf=min_leaf,
         min_impurity_decrease=params["min_impurity_decrease"],
-        **_sizes(params, len(X)),
     )
     return GrownForest(trees, classes)
 
@@ -102,11 +111,11 @@ def _n_features(value: Any, p: int) -> int:
     return max(1, int(value * p))
 
 
-def _sizes(params: Mapping[str, Any], n: int) -> dict[str, int]:
-    """Return the least numbers of samples, of which some may be shares of all."""
-    leaf, split = params["min_samples_leaf"], params["min_samples_split"]
+def _sizes(params: Mapping[str, Any], n: int) -> tuple[int, int]:
+    """Return the least samples of a node that is split, and of any; some are shares of all."""
+    split, leaf = params["min_samples_split"], params["min_samples_leaf"]
     if not isinstance(leaf, numbers.Integral):
         leaf = math.ceil(leaf * n)
     if not isinstance(split, numbers.Integral):
-        split = max(2, math.ceil(split * n))
-    return {"min_samples_leaf": int(leaf), "min_samples_split": max(int(split), 2 * int(leaf))}
+        split = math.ceil(split * n)
+    return max(int(split), 2 * int(leaf)), int(leaf)
