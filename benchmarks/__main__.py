@@ -14,6 +14,7 @@ from pathlib import Path
 TABLES = {
     "kernels": ["--sizes", "small", "--budget", "1"],
     "pls": ["--budget", "1"],
+    "forest": ["--sizes", "small", "--budget", "1"],
     "gram": ["--sizes", "small", "--budget", "1"],
     "selection": ["--budget", "1"],
     "search": ["--tables", "quick", "quick, SPA, UVE, UVE-SPA", "--sampled", "1"],

@@ -20,7 +20,17 @@ import spectral_fast
 from benchmarks import _timing
 from spectral_fast import kernels
 from spectral_fast.datasets import make_spectra
-from tests.reference import elastic_net, gram, nipals, pls_folds, ridge, savgol, scatter, spa
+from tests.reference import (
+    elastic_net,
+    forest,
+    gram,
+    nipals,
+    pls_folds,
+    ridge,
+    savgol,
+    scatter,
+    spa,
+)
 
 BASELINE = Path(__file__).with_name("regressions.json")
 #: Machines and moments differ by less; a kernel that is interpreted loses far more.
@@ -73,6 +83,10 @@ def pairs() -> dict[str, Pair]:
     def elastic_nets(function: Callable[..., Any]) -> np.ndarray:
         return function(X, Y, training, alphas, ratios, max_iter=50, tol=1e-4)
 
+    def forests(function: Callable[..., Any]) -> np.ndarray:
+        # Whole numbers are summed up exactly, in whatever order.
+        return function(few, np.round(Y[: len(few), 0]), few, 2, 0)[0]
+
     return {
         "snv": Pair(lambda: into(kernels.snv, X), lambda: scatter.snv(X)),
         "msc": Pair(
@@ -114,6 +128,9 @@ def pairs() -> dict[str, Pair]:
         "elastic_net_folds": Pair(
             lambda: elastic_nets(kernels.elastic_net_folds).coef,
             lambda: elastic_nets(elastic_net.elastic_net_folds)[0],
+        ),
+        "forest_trees": Pair(
+            lambda: forests(kernels.forest_trees), lambda: forests(forest.forest_trees)
         ),
         "spa_chains": Pair(
             lambda: kernels.spa_chains(X0, kernels.covariance(X0), starts, 8)[0],
