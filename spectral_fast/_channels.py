@@ -1,6 +1,7 @@
 """What the names of channels say of their positions."""
 
 import bisect
+import math
 import re
 from collections.abc import Sequence
 
@@ -31,11 +32,11 @@ _NUMBER = re.compile(rf"(?:^[+-]?\.\d+|(?:^[+-])?\d+(?:\.\d+)?){_EXPONENT}", re.
 def parse_channel(name: str, *, decimal_comma: bool = False) -> tuple[float, str] | None:
     """Return the position and the unit that a name such as ``"1.0e+03 nm"`` states.
 
-    None if it is not the name of a channel: a number with a unit or none. The unit is "nm",
-    "µm", "cm⁻¹" or "". With `decimal_comma` the number may have one.
+    None if it is not the name of a channel: a finite number with a unit or none. The unit is
+    "nm", "µm", "cm⁻¹" or "". With `decimal_comma` the number may have one.
     """
     match = _CHANNEL.fullmatch(name.replace(",", ".") if decimal_comma else name)
-    if match is None:
+    if match is None or not math.isfinite(float(match[1])):
         return None
     number, unit = match.groups()
     return float(number), _UNITS[unit.lower()] if unit else ""
@@ -84,6 +85,6 @@ def _find_number(name: str) -> tuple[float, str] | None:
     if channel is not None:
         return channel
     match = _NUMBER.search(name)
-    if match is None:
+    if match is None or not math.isfinite(float(match.group())):
         return None
     return float(match.group()), (name[: match.start()] + name[match.end() :]).strip(" _")

@@ -1,5 +1,6 @@
 """The cells of CSV and Parquet files, and where in the file they stand."""
 
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -44,21 +45,33 @@ class Cells:
 
     def rows(self, numbers: Iterable[int]) -> str:
         """Say which rows the user would look for: ``"lines 5, 9"``."""
-        if self.separator is None:
+        if self._lines is None:
             return f"{listed(numbers, 'row')} (counted from 0)"
         return listed((self._lines[number + 1] for number in numbers), "line")
 
     @functools.cached_property
-    def _lines(self) -> list[int]:
-        """The lines on which the header and the rows begin, as an editor counts them."""
-        lines, last = [], 0
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=self.separator or ",")
-            for row in reader:
-                if len(row) > 1 or "".join(row).strip():  # pandas leaves out blank lines
-                    lines.append(last + 1)
-                last = reader.line_num
-        return lines
+    def _lines(self) -> list[int] | None:
+        """The lines on which the header and the rows begin, as an editor counts them.
+
+        None if that cannot be told: in a file that is no text, or has a cell beyond all measure.
+        """
+        if self.separator is None:
+            return None
+        with contextlib.suppress(csv.Error):
+            return _first_lines(self.path, self.separator)
+        return None
+
+
+def _first_lines(path: Path, separator: str) -> list[int]:
+    """Return the lines on which the header and the rows of a file begin."""
+    lines, last = [], 0
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator)
+        for row in reader:
+            if len(row) > 1 or "".join(row).strip():  # pandas leaves out blank lines
+                lines.append(last + 1)
+            last = reader.line_num
+    return lines
 
 
 def read_cells(path: Path) -> Cells:
@@ -169,12 +182,13 @@ def _sniff(path: Path) -> tuple[str, list[list[str]]]:
 
 def _first_rows(path: Path, separator: str) -> list[list[str]]:
     """Return the header and some rows; an empty header if this separator gives none."""
+    rows: list[list[str]] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         filled = filter(None, csv.reader(file, delimiter=separator))
-        try:
-            return list(itertools.islice(filled, _SAMPLE_ROWS)) or [[]]
-        except csv.Error:  # a cell beyond all measure, since another character separates
-            return [[]]
+        # A cell may be beyond all measure, most likely since another character separates.
+        with contextlib.suppress(csv.Error):
+            rows.extend(itertools.islice(filled, _SAMPLE_ROWS))
+    return rows or [[]]
 
 
 def _fits(row: Sequence[str], header: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import difflib
 import itertools
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ __all__ = ["SpectralTable", "read_table", "split_unit"]
 
 #: Of so few channels, any two are in order.
 _LEAST_IN_ORDER = 3
+#: How many usual steps from the others a column stands that may be no channel.
+_FAR = 10
 
 _QUANTITIES = {"nm": "Wavelength", "µm": "Wavelength", "cm⁻¹": "Wavenumber"}
 
@@ -66,12 +68,13 @@ class SpectralTable:
     def summary(self) -> str:
         """What was read: ``"30 channels, 1000 to 1232 nm; ignored columns: id, note"``."""
         ignored = f"; ignored columns: {listed(self.ignored)}" if self.ignored else ""
-        return f"{len(self.axis)} channels, {self.span}{ignored}"
+        return f"{len(self.axis)} channel{'s' * (len(self.axis) > 1)}, {self.span}{ignored}"
 
     @property
     def span(self) -> str:
         """The least and the greatest position: ``"1000 to 1232 nm"``."""
-        return f"{self.axis.min():.10g} to {self.axis.max():.10g} {self.axis_unit}".rstrip()
+        ends = np.unique([self.axis.min(), self.axis.max()])
+        return f"{' to '.join(f'{end:.10g}' for end in ends)} {self.axis_unit}".rstrip()
 
     @property
     def axis_label(self) -> str:
@@ -96,8 +99,9 @@ def read_table(
     path : str or Path
         A Parquet file, or a UTF-8 text file with a header row and columns
         separated by commas, semicolons or tabs. With the latter two, numbers
-        may have a decimal comma. Only an empty cell is a missing one. Empty rows
-        and columns after the last filled one are left out.
+        may have a decimal comma. Only an empty cell is a missing one; blanks at
+        the ends of a cell do not count. Empty rows and columns after the last
+        filled one are left out.
     target : str, default=None
         Name of the column to calibrate for.
     is_class : bool, default=False
@@ -127,9 +131,9 @@ def read_table(
     Warns
     -----
     UserWarning
-        If single columns break the order of the channels, the target has the name
-        of a channel, or a spectrum to calibrate on is there twice and not in one
-        group.
+        If single columns break the order or the spacing of the channels, a column
+        asked for has the name of a channel, channels to calibrate on are in no
+        order, or a spectrum to calibrate on is there twice and not in one group.
 
     Examples
     --------
@@ -150,13 +154,15 @@ def read_table(
     path = Path(path)
     cells = read_cells(path)
     names = cells.names
-    asked_for = [name for name in (target, identifier, groups) if name is not None]
-    positions, axis, axis_unit = _find_channels(cells, asked_for)
-    columns = {name: _find_column(path, names, name, positions) for name in asked_for}
+    roles = {"target": target, "identifiers": identifier, "groups": groups}
+    asked_for = {role: name for role, name in roles.items() if name is not None}
+    positions, axis, axis_unit = _find_channels(cells, asked_for.values())
+    columns = {name: _find_column(path, names, name, positions) for name in asked_for.values()}
+    _warn_of_numbers(cells, asked_for)
     channels = [names[position] for position in positions]
     _refuse_duplicates(path, channels, axis)
     ignored = sorted(set(range(len(names))) - {*positions, *columns.values()})
-    _warn_of_order(path, channels, axis)  # first: it may be what puts others between channels
+    _warn_of_odd(path, channels, axis)  # first: it may be what puts others between channels
     _refuse_between(path, names, ignored, positions)
 
     spectra = _to_numbers(cells, positions)
@@ -167,7 +173,7 @@ def read_table(
         _refuse_empty(cells, groups, labels == "")
     if target is not None:
         y = _read_target(cells, columns[target], is_class)
-        _warn_of_target(path, target)
+        _warn_of_disorder(path, axis)
         _warn_of_repeats(cells, spectra, labels)
     identifiers = None
     if identifier is not None:
@@ -265,26 +271,59 @@ def _refuse_duplicates(path: Path, channels: Sequence[str], axis: np.ndarray) ->
 def _refuse_between(
     path: Path, names: Sequence[str], ignored: Iterable[int], channels: Sequence[int]
 ) -> None:
-    between = [_label(names, i) for i in ignored if channels[0] < i < channels[-1]]
+    between = [i for i in ignored if channels[0] < i < channels[-1]]
     if between:
+        before = [names[i] for i in channels if i < between[0]]
+        after = [names[i] for i in channels if i > between[-1]]
+        few = min(before, after, key=len)
+        rename = (
+            f", or rename {listed(map(repr, few))} where that is no channel"
+            if len(few) <= _few(channels)
+            else ""
+        )
         raise ValueError(
             f"{path} has columns between its channels whose names are not numbers: "
-            f"{listed(between)}. Correct the name if it is a channel's; move the column before or "
-            "after the channels if not."
+            f"{listed(_label(names, i) for i in between)}. Correct the name if it is a channel's; "
+            f"move the column before or after the channels if not{rename}."
         )
 
 
-def _warn_of_order(path: Path, channels: Sequence[str], axis: np.ndarray) -> None:
-    """Warn of a few columns amid others in order: such names may be years or numbers of batches."""
-    odd = out_of_order(axis.tolist())
-    if len(axis) > _LEAST_IN_ORDER and 0 < len(odd) <= max(1, len(axis) // 10):
+def _few(channels: Sequence[object] | np.ndarray) -> int:
+    """Return how many of the channels may be something else, such as years or batches."""
+    return max(1, len(channels) // 10)
+
+
+def _warn_of_odd(path: Path, channels: Sequence[str], axis: np.ndarray) -> None:
+    """Warn of a few columns that do not go with the others, which are in order."""
+    odd = _odd_columns(axis)
+    if odd:
         columns = listed((repr(channels[i]) for i in odd), "column")
         is_one = len(odd) == 1
         warnings.warn(
-            f"{path}: {columns} {'breaks' if is_one else 'break'} the order of the axis, but "
-            f"{'is taken for a channel' if is_one else 'are taken for channels'}. If "
+            f"{path}: {columns} {'breaks' if is_one else 'break'} the order or the spacing of the "
+            f"axis, but {'is taken for a channel' if is_one else 'are taken for channels'}. If "
             f"{'it is none, rename it' if is_one else 'they are none, rename them'}, for example "
             f"to 'x{channels[odd[0]]}'.",
+            stacklevel=3,
+        )
+
+
+def _odd_columns(axis: np.ndarray) -> list[int]:
+    """Return the few that are out of order, and an end that is far from those in order."""
+    odd = out_of_order(axis.tolist())
+    if len(axis) <= _LEAST_IN_ORDER or len(odd) > _few(axis):
+        return []
+    others = np.delete(np.arange(len(axis)), odd)
+    steps = np.abs(np.diff(axis[others]))
+    far = _FAR * np.median(steps)
+    return sorted([*odd, *(int(others[end]) for end in (0, -1) if steps[end] > far)])
+
+
+def _warn_of_disorder(path: Path, axis: np.ndarray) -> None:
+    if len(axis) > _LEAST_IN_ORDER and len(out_of_order(axis.tolist())) > _few(axis):
+        warnings.warn(
+            f"{path}: the channels are in no order, so that derivatives and intervals mean "
+            "nothing. Sort the columns by their positions.",
             stacklevel=3,
         )
 
@@ -341,13 +380,15 @@ def _refuse_empty(cells: Cells, name: str, empty: np.ndarray) -> None:
         )
 
 
-def _warn_of_target(path: Path, name: str) -> None:
-    if parse_channel(name) is not None:
-        warnings.warn(
-            f"{path}: the target {name!r} has the name of a channel, a number. If it is one, "
-            "name the column of the reference values.",
-            stacklevel=3,
-        )
+def _warn_of_numbers(cells: Cells, asked_for: Mapping[str, str]) -> None:
+    for role, name in asked_for.items():
+        if parse_channel(name, decimal_comma=cells.decimal_comma) is not None:
+            warnings.warn(
+                f"{cells.path}: the column {name!r} of the {role} has the name of a channel, a "
+                f"number, and is left out of the spectra. If it is a channel, name the column "
+                f"that holds the {role}.",
+                stacklevel=3,
+            )
 
 
 def _warn_of_repeats(cells: Cells, spectra: np.ndarray, groups: np.ndarray | None) -> None:
@@ -417,5 +458,6 @@ def _remedy(unreadable: Sequence[str], may_be_classes: bool) -> str:
 
 def _to_text(column: pd.Series) -> list[str]:
     return [
-        "" if missing else str(cell) for cell, missing in zip(column, column.isna(), strict=True)
+        "" if missing else str(cell).strip()
+        for cell, missing in zip(column, column.isna(), strict=True)
     ]

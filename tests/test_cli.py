@@ -468,7 +468,7 @@ def test_what_may_leak_is_said_before_the_search(table_file, tmp_path, capsys):
     command = search(table_file, tmp_path / "out", "--cv", "4", "--groups", "lot")
     assert main(command) == 2
     order, error = capsys.readouterr().err.splitlines()
-    assert "column '2024' breaks the order of the axis" in order
+    assert "column '2024' breaks the order or the spacing of the axis" in order
     assert "--cv must be at most the number of groups; got 4, and" in error
     assert main([*command[:-2], "--cv", "25"]) == 2
     order, repeats, error = capsys.readouterr().err.splitlines()

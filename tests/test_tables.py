@@ -80,6 +80,7 @@ def test_the_summary_says_what_is_a_channel_and_what_is_not(write):
     summary = read_table(path, target="fat").summary
     assert summary == "2 channels, 899.25 to 900 cm⁻¹; ignored columns: id, note"
     assert read_table(write("1,2\n3,4\n")).summary == "2 channels, 1 to 2"
+    assert read_table(write("a,900 nm\n3,4\n")).summary == "1 channel, 900 nm; ignored columns: a"
 
 
 @pytest.mark.parametrize("names", ["{},350,352,354", "350,352,354,{}", "4000,{},3998,3996"])
@@ -110,9 +111,46 @@ def test_two_numbers_out_of_order(write):
         read_table(path)
 
 
-@pytest.mark.parametrize("names", ["350,352,354,356", "9,8,7,6", "3,1,4,2", "5,6,7,1,2,3", "3,1,2"])
-def test_no_word_of_an_axis_in_order_or_in_none(write, names):
-    read_table(write(f"{names}\n{','.join('1234567'[: names.count(',') + 1])}\n"))
+@pytest.mark.parametrize("names", ["2024,350,352,354", "350,352,354,2024", "4000,3998,3996,7"])
+def test_a_number_far_from_the_others_is_pointed_out(write, names):
+    odd = next(name for name in names.split(",") if name in ("2024", "7"))
+    with pytest.warns(UserWarning, match=f"column '{odd}' breaks the order or the spacing.*rename"):
+        read_table(write(spectra_of(names)))
+
+
+def spectra_of(names):
+    """Return a table of two samples with these channels."""
+    rows = [",".join(map(str, range(row, row + names.count(",") + 2))) for row in (0, 1)]
+    return "\n".join([f"fat,{names}", *rows, ""])
+
+
+@pytest.mark.parametrize("names", ["350,352,354,356", "9,8,7,6", "3,1,2", "350,352,354,374"])
+def test_no_word_of_an_axis_in_order(write, names):
+    read_table(write(spectra_of(names)), target="fat")
+
+
+@pytest.mark.parametrize("names", ["3,1,4,2", "5,6,7,1,2,3"])
+def test_channels_in_no_order_are_pointed_out(write, names):
+    path = write(spectra_of(names))
+    with pytest.warns(UserWarning, match="channels are in no order.*Sort the columns") as caught:
+        read_table(path, target="fat")
+    assert len(caught) == 1
+    read_table(path)  # nothing is calibrated
+
+
+@pytest.mark.parametrize(
+    ("names", "remedy"),
+    [
+        ("1,id,350,352,354,356", "if not, or rename '1' where that is no channel."),
+        ("350,352,354,356,id,24", "if not, or rename '24' where that is no channel."),
+        ("350,352,id,354,356", "if not."),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*breaks the order")
+def test_a_number_apart_from_the_channels_may_be_none(write, names, remedy):
+    with pytest.raises(ValueError, match=r"not numbers: .*id\.") as error:
+        read_table(write(spectra_of(names)))
+    assert str(error.value).endswith(remedy)
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
@@ -184,7 +222,9 @@ def test_numbers_survive(write):
 
 def test_the_target_may_be_named_like_a_channel(write):
     path = write("100,850,852\n1,2,3\n4,5,7\n")
-    with pytest.warns(UserWarning, match="target '100' has the name of a channel.*name the column"):
+    with pytest.warns(
+        UserWarning, match="'100' of the target has the name of a channel.*name the column"
+    ):
         table = read_table(path, target="100")
     np.testing.assert_array_equal(table.target, [1, 4])
     assert table.channels == ["850", "852"]
@@ -238,6 +278,8 @@ def test_the_target_may_be_named_like_a_channel(write):
         ("\n" + HEADER + '"a\nb",1,1,2,3\n \n\nb,2,1,2,x\n', "'x' in line 7, column '854'"),
         (HEADER + "a,1,1,2,3\nb,1,4,5,5\n", "the value 1 of 'fat' in every row"),
         (HEADER + "a,1,1,2,3\nb,2,4,4,4\n", "same value in every channel of line 3"),
+        (HEADER + f"{'a' * 140_000},1,x,2,3\n", r"'x' in row 0 \(counted from 0\), column '850'"),
+        ("fat,850,1e400,854\n1,2,3,4\n", "not numbers: 1e400."),
     ],
 )
 def test_bad_tables(write, text, message):
@@ -281,11 +323,29 @@ def test_repeated_spectra_of_two_groups(write):
 
 
 def test_groups_may_be_numbers_and_not_empty(write):
-    table = read_table(write("7,850,852\n1,2,3\n1,3,5\n"), groups="7")
+    with pytest.warns(UserWarning, match="'7' of the groups has the name of a channel"):
+        table = read_table(write("7,850,852\n1,2,3\n1,3,5\n"), groups="7")
     assert table.groups.tolist() == ["1", "1"]
     assert table.channels == ["850", "852"]
     with pytest.raises(ValueError, match="'lot' is empty in line 3"):
         read_table(write("lot,850,852\n1,2,3\n,3,5\n"), groups="lot")
+
+
+def test_identifiers_may_be_named_like_a_channel(write):
+    path = write("850,5;852;854\n1;2;3\n")
+    with pytest.warns(UserWarning, match="'850,5' of the identifiers has the name of a channel"):
+        table = read_table(path, identifier="850,5")
+    assert table.channels == ["852", "854"]
+
+
+def test_blanks_around_the_text_of_a_cell_do_not_count(write):
+    path = write("lot,kind,850,852\na,x ,1,2\na , x,3,5\nb,y,4,7\n")
+    table = read_table(path, target="kind", is_class=True, groups="lot", identifier="lot")
+    assert table.target.tolist() == ["x", "x", "y"]
+    assert table.groups.tolist() == table.identifiers == ["a", "a", "b"]
+    for options in ({"groups": "lot"}, {"target": "lot", "is_class": True}):
+        with pytest.raises(ValueError, match="'lot' is empty in line 2"):
+            read_table(write("lot,850,852\n ,1,2\nb,3,5\n"), **options)
 
 
 def test_long_lists_are_cut(write):
