@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
+from spectral_fast import kernels
 from spectral_fast.model_selection.families import Matrix, _random_forest
 from spectral_fast.model_selection.families._forest import ForestFamily
 from tests.families import (
@@ -26,6 +27,7 @@ from tests.families import (
     regression,
     same_order,
 )
+from tests.spectra import mixtures
 
 FAMILY = ForestFamily()
 REGRESSORS = [
@@ -103,6 +105,15 @@ def test_importances(estimator):
     assert_array_equal(found, expected)
 
 
+def test_importances_where_splits_gain_nothing():
+    X = np.repeat([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], 3, axis=0)
+    y = np.repeat([0.0, 1.0, 1.0, 0.0], 3)
+    forest = RandomForestRegressor(1, bootstrap=False, max_depth=1, random_state=0)
+    with np.errstate(invalid="ignore"):
+        assert_array_equal(FAMILY.importances(forest, [{}], X, y), [[np.nan, np.nan]])
+        assert_array_equal(forest.fit(X, y).feature_importances_, [np.nan, np.nan])
+
+
 def test_importances_of_trees_without_a_split():
     X, y = np.ones((6, 4)), np.arange(6.0)
     [found] = FAMILY.importances(RandomForestRegressor(random_state=0), [{"n_estimators": 2}], X, y)
@@ -134,6 +145,45 @@ def test_kernel_grows_the_forest(kind, params, monkeypatch):
     assert_array_equal(FAMILY.predict(estimator, settings, matrix), expected)
 
 
+@same_order
+def test_installed_scikit_learn_is_alike():
+    assert _random_forest.is_alike()
+
+
+def test_another_scikit_learn_fits_its_forests(monkeypatch, caplog):
+    def otherwise(*args, **kwargs):
+        trees = kernels.forest_trees(*args, **kwargs)
+        return trees._replace(importances=trees.importances * (1.0 + 1e-15))
+
+    matrix, settings = regression(), [{"n_estimators": 3}]
+    estimator = RandomForestRegressor(random_state=0)
+    monkeypatch.setattr(_random_forest, "forest_trees", otherwise)
+    _random_forest.is_alike.cache_clear()
+    try:
+        with caplog.at_level("INFO", logger=_random_forest.__name__):
+            found = FAMILY.predict(estimator, settings, matrix)
+    finally:
+        _random_forest.is_alike.cache_clear()
+    assert "fitted by scikit-learn" in caplog.text
+    assert_array_equal(found, generic(estimator, settings, matrix))
+
+
+@pytest.mark.parametrize(("n", "p"), [(2, 1), (3, 5), (9, 1)])
+def test_few_samples_or_channels(n, p):
+    X, y = mixtures(n=n + 1, p=p)
+    matrix = Matrix(X, y, [(np.arange(n), np.array([n]))])
+    estimator, settings = RandomForestRegressor(random_state=0), [{"n_estimators": 3}]
+    found = FAMILY.predict(estimator, settings, matrix)
+    assert_array_equal(found, generic(estimator, settings, matrix))
+
+
+def test_no_channel():
+    matrix = regression()
+    matrix = Matrix(matrix.X[:, :0], matrix.y, matrix.splits)
+    with pytest.raises(ValueError, match="0 feature"):
+        FAMILY.predict(RandomForestRegressor(random_state=0), [{"n_estimators": 2}], matrix)
+
+
 def test_class_that_a_fold_lacks():
     matrix = classification()
     train, test = matrix.splits[0]
@@ -160,6 +210,7 @@ def test_rounds_to_single_precision():
         (RandomForestRegressor, {"ccp_alpha": 0.5}),
         (RandomForestRegressor, {"min_weight_fraction_leaf": 0.2}),
         (RandomForestRegressor, {"monotonic_cst": [1] * 13}),
+        (RandomForestRegressor, {"monotonic_cst": np.ones(13, dtype=int)}),
         (RandomForestClassifier, {"criterion": "entropy"}),
         (RandomForestClassifier, {"class_weight": "balanced"}),
     ],

@@ -115,6 +115,23 @@ def test_equals_sklearn_with_many_samples(digits, n_classes, min_samples_leaf):
 
 
 @same_order
+@pytest.mark.parametrize("scale", [1e-160, 1e-8, 1e9])
+@pytest.mark.parametrize("shift", [0.0, 1e6])
+def test_equals_sklearn_at_any_scale(scale, shift):
+    """What counts as no impurity is absolute."""
+    X, y = mixtures(n=40, p=8)
+    assert_equals_sklearn(X, scale * (y + shift), X + 0.1)
+
+
+@same_order
+@pytest.mark.parametrize("decrease", [0.0, 1e-17, 1e-15])
+def test_equals_sklearn_where_splits_gain_nothing(decrease):
+    X = np.repeat([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], 3, axis=0)
+    y = np.repeat([0.0, 1.0, 1.0, 0.0], 3)
+    assert_equals_sklearn(X, y, X, bootstrap=False, min_impurity_decrease=decrease)
+
+
+@same_order
 def test_equals_sklearn_where_it_sorts_by_heap():
     """Values that rise and fall make parts of a sort so uneven that it is given up."""
     pipe = np.r_[0:100, 99:-1:-1]

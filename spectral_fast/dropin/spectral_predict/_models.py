@@ -20,7 +20,7 @@ from spectral_fast.model_selection._tasks import Job, outcomes
 from spectral_fast.model_selection.families import FAMILIES, Matrix, batches_of, made, outputs
 from spectral_fast.model_selection.families._boosting_libraries import library_of
 from spectral_fast.model_selection.families._elastic_net import ElasticNetFamily
-from spectral_fast.model_selection.families._forest import ForestFamily
+from spectral_fast.model_selection.families._forest import ForestFamily, feature_importances
 from spectral_fast.model_selection.families._ridge import RidgeFamily
 
 __all__ = ["Candidate", "Fit", "Group", "Study", "grouped", "message"]
@@ -180,11 +180,13 @@ class _FamilyGroup(Group):
             settings = [self.settings[position] for position in batch]
             X_train, y_train = X[rows], self.study.y[rows]
             try:
-                if isinstance(family, RidgeFamily | ElasticNetFamily | ForestFamily):
+                if isinstance(family, RidgeFamily | ElasticNetFamily):
                     contiguous = np.ascontiguousarray(X_train)
                     importances = family.importances(self.estimator, settings, contiguous, y_train)
-                    name = "feature_importances_" if isinstance(family, ForestFamily) else "coef_"
-                    models = [SimpleNamespace(**{name: each}) for each in importances]
+                    models = [SimpleNamespace(coef_=each) for each in importances]
+                elif isinstance(family, ForestFamily):
+                    importances = feature_importances(self.estimator, settings, X_train, y_train)
+                    models = [SimpleNamespace(feature_importances_=each) for each in importances]
                 else:
                     for k, position in enumerate(batch):
                         fits[position] = self._alone(settings[k], X_train, y_train)

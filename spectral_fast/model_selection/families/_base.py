@@ -16,7 +16,6 @@ __all__ = [
     "Family",
     "Matrix",
     "Settings",
-    "importances_of",
     "made",
     "outputs",
     "with_chances",
@@ -148,12 +147,11 @@ class Family:
         found = []
         for number, setting in enumerate(settings):
             with of_candidate(number):
-                found.append(importances_of(made(estimator, setting).fit(X, y)))
+                found.append(_importances(made(estimator, setting).fit(X, y)))
         return found
 
 
-def importances_of(model: Any) -> np.ndarray:
-    """Return how important each channel is to a fitted model."""
+def _importances(model: Any) -> np.ndarray:
     found = model.coef_ if hasattr(model, "coef_") else model.feature_importances_
     return np.abs(np.atleast_2d(found)).sum(axis=0)
 

@@ -22,13 +22,12 @@ from spectral_fast.model_selection.families._base import (
     Family,
     Matrix,
     Settings,
-    importances_of,
     made,
     outputs,
 )
 from spectral_fast.model_selection.families._random_forest import grown
 
-__all__ = ["ForestFamily"]
+__all__ = ["ForestFamily", "feature_importances"]
 
 
 class _Kind(NamedTuple):
@@ -100,11 +99,18 @@ class ForestFamily(Family):
     def importances(
         self, estimator: Any, settings: Settings, X: np.ndarray, y: np.ndarray
     ) -> list[np.ndarray]:
-        largest, counts = _largest(estimator, settings)
-        forest = grown(largest, X, y, X[:0])
-        if forest is not None:
-            return [forest.importances(count) for count in counts]
-        return [importances_of(model) for model in _smaller(largest.fit(X, y), counts)]
+        return [np.abs(each) for each in feature_importances(estimator, settings, X, y)]
+
+
+def feature_importances(
+    estimator: Any, settings: Settings, X: np.ndarray, y: np.ndarray
+) -> list[np.ndarray]:
+    """Return the attribute of that name of each candidate of one batch, fitted to `X`."""
+    largest, counts = _largest(estimator, settings)
+    forest = grown(largest, X, y, X[:0])
+    if forest is not None:
+        return [forest.importances(count) for count in counts]
+    return [model.feature_importances_ for model in _smaller(largest.fit(X, y), counts)]
 
 
 def _is_served(params: Mapping[str, Any], kind: _Kind) -> bool:

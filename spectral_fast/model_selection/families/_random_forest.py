@@ -1,22 +1,22 @@
 """Random forests by the kernel, where it grows the trees that scikit-learn would."""
 
+import functools
+import logging
 import math
 import numbers
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import sklearn
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.utils.fixes import parse_version
 
 from spectral_fast.kernels import ForestTrees, forest_trees
-from spectral_fast.model_selection.families._base import with_chances
+from spectral_fast.model_selection.families._base import outputs, with_chances
 
-__all__ = ["GrownForest", "grown"]
+__all__ = ["GrownForest", "grown", "is_alike"]
 
-#: Earlier ones leave samples of equal values in another order.
-_IS_SORTED_ALIKE = parse_version(sklearn.__version__) >= parse_version("1.9")
+_log = logging.getLogger(__name__)
 
 #: Parameters that change nothing in a tree, or that the kernel knows.
 _SERVED = {
@@ -39,7 +39,7 @@ class GrownForest:
         self._trees = trees
         self._classes = classes
         # One tree after another: NumPy's sum adds the values of a single sample in pairs.
-        self._sums = np.cumsum(trees.predictions, axis=0)
+        self._sums = np.cumsum(trees.predictions, axis=0, out=trees.predictions)
 
     def outputs(self, count: int, n_classes: int) -> np.ndarray:
         """Return what a forest of the first `count` trees says of each new spectrum."""
@@ -50,12 +50,14 @@ class GrownForest:
         return with_chances(predicted, mean, self._classes, n_classes)
 
     def importances(self, count: int) -> np.ndarray:
-        """Return how important each channel is to a forest of the first `count` trees."""
+        """Return `feature_importances_` of a forest of the first `count` trees."""
         found = self._trees.importances[:count][self._trees.n_nodes[:count] > 1]
+        if not len(found):
+            return np.zeros(found.shape[1])
         totals = found.sum(axis=1, keepdims=True)
-        found = np.divide(found, totals, out=found.copy(), where=totals > 0.0)
-        mean = found.mean(axis=0) if len(found) else np.zeros(found.shape[1])
-        return mean / mean.sum() if mean.any() else mean
+        mean = np.divide(found, totals, out=found.copy(), where=totals > 0.0).mean(axis=0)
+        with np.errstate(invalid="ignore"):  # NaN where splits gain nothing
+            return mean / mean.sum()
 
 
 def grown(estimator: Any, X: np.ndarray, y: np.ndarray, X_new: np.ndarray) -> GrownForest | None:
@@ -70,14 +72,50 @@ def grown(estimator: Any, X: np.ndarray, y: np.ndarray, X_new: np.ndarray) -> Gr
     X_new : (N, p) float64 or float32
         What it is to predict.
     """
-    if not _IS_SORTED_ALIKE or y.ndim > 1:
-        return None
     if type(estimator) not in (RandomForestRegressor, RandomForestClassifier):
         return None
     params = estimator.get_params()
     defaults = type(estimator)().get_params()
-    if any(params[name] != defaults[name] for name in params.keys() - _SERVED):
+    if any(not _is_same(params[name], defaults[name]) for name in params.keys() - _SERVED):
         return None
+    if y.ndim > 1 or 0 in X.shape or not is_alike():
+        return None
+    return _grown(estimator, X, y, X_new)
+
+
+@functools.cache
+def is_alike() -> bool:
+    """Return whether the installed scikit-learn grows the kernel's trees, to the last bit.
+
+    Another version may sort, another compiler round in another way. A few small trees tell: of
+    collinear channels with equal values, and of targets that are rounded when they are summed up.
+    """
+    n = 60
+    y = np.sin(np.arange(n) ** 2.0)
+    X = np.round(np.outer(y, [1.0, 2.0, 3.0]) + np.cos(np.arange(n) ** 1.5)[:, np.newaxis], 1)
+    for forest, target in (
+        (RandomForestRegressor(5, random_state=0), y),
+        (RandomForestClassifier(5, random_state=0), np.digitize(y, [-0.5, 0.5])),
+    ):
+        fitted = clone(forest).fit(X, target)
+        ours = _grown(forest, X, target, X + 0.05)
+        n_classes = 3 * (target is not y)
+        same = ours is not None and (
+            np.array_equal(ours.outputs(5, n_classes), outputs(fitted, X + 0.05, n_classes))
+            and np.array_equal(ours.importances(5), fitted.feature_importances_)
+        )
+        if not same:
+            _log.info("Random forests are fitted by scikit-learn, which rounds or sorts otherwise.")
+            return False
+    return True
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    return value is default or (np.isscalar(value) and value == default)
+
+
+def _grown(estimator: Any, X: np.ndarray, y: np.ndarray, X_new: np.ndarray) -> GrownForest | None:
+    params = estimator.get_params()
     estimator._validate_params()
     with np.errstate(over="ignore"):
         single, single_new = X.astype(np.float32), X_new.astype(np.float32)
@@ -85,7 +123,7 @@ def grown(estimator: Any, X: np.ndarray, y: np.ndarray, X_new: np.ndarray) -> Gr
         return None
     classes = None
     if type(estimator) is RandomForestClassifier:
-        classes, y = np.unique(y, return_inverse=True)
+        classes, y = np.unique(y.astype(int), return_inverse=True)
     min_split, min_leaf = _sizes(params, len(X))
     trees = forest_trees(
         *(single, y, single_new, params["n_estimators"], params["random_state"]),
