@@ -97,7 +97,7 @@ def save_model(
     channels : sequence of length n_channels
         Channel names, such as the columns of a data frame; kept as text.
     axis : array-like of shape (n_channels,)
-        Channel positions, in `axis_unit`, finite.
+        Channel positions, in `axis_unit`, finite and no two equal.
     axis_unit : str, default=""
         Unit of `axis`, such as ``"nm"``.
     target : str
@@ -114,7 +114,8 @@ def save_model(
         If `pipeline` is no Pipeline, `channels` no sequence of names, `axis_unit` or
         `target` no text, or a figure no number.
     ValueError
-        If `axis` does not hold a finite number for each channel.
+        If `axis` does not hold a finite number of its own for each channel, or the
+        pipeline was fitted on another number of channels.
     OSError
         If the file cannot be written.
 
@@ -142,6 +143,7 @@ def save_model(
             'into one: Pipeline([("model", model)]).'
         )
     names = _names(channels)
+    _check_count(pipeline, len(names))
     meta = {
         "format": _FORMAT,
         **_versions(),
@@ -166,7 +168,7 @@ def save_model(
 
 
 def _names(channels: Any) -> list[str]:
-    if isinstance(channels, str) or not np.iterable(channels):
+    if isinstance(channels, str | set | frozenset) or not np.iterable(channels):
         raise TypeError(
             f"`channels` must be a sequence of names; got {channels!r}. Pass a list, with one name "
             "for each channel of the spectra."
@@ -174,14 +176,24 @@ def _names(channels: Any) -> list[str]:
     return [str(name) for name in channels]
 
 
+def _check_count(pipeline: Pipeline, n_channels: int) -> None:
+    fitted = getattr(pipeline, "n_features_in_", n_channels)  # some have none
+    if fitted != n_channels:
+        raise ValueError(
+            f"`channels` must have a name for each of the {fitted} channels that `pipeline` is "
+            f"fitted on; got {n_channels}. Pass the names of those spectra's columns."
+        )
+
+
 def _positions(axis: Any, n_channels: int) -> list[float]:
     with contextlib.suppress(TypeError, ValueError):
         positions = np.asarray(axis, dtype=float)
-        if positions.shape == (n_channels,) and np.isfinite(positions).all():
+        are_finite = positions.shape == (n_channels,) and np.isfinite(positions).all()
+        if are_finite and len(np.unique(positions)) == n_channels:
             return positions.tolist()
     shape = np.asarray(axis, dtype=object).shape
     raise ValueError(
-        f"`axis` must hold a finite number for each of the {n_channels} `channels`; got "
+        f"`axis` must hold a finite number of its own for each of the {n_channels} `channels`; got "
         f"{reprlib.repr(axis)}, of shape {shape}. Pass the positions of the channels, "
         "range(n_channels) where they have none."
     )

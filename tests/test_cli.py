@@ -206,7 +206,7 @@ def test_without_report_libraries(monkeypatch, table_file, tmp_path, capsys, mod
 
 def test_predict(results, tmp_path, capsys):
     shuffled = tmp_path / "new.csv"
-    extra = frame().assign(**{"2500 nm": 1.0}).iloc[:5, ::-1]
+    extra = frame().assign(**{"1100 nm": 1.0}).iloc[:5, ::-1]
     extra.to_csv(shuffled, index=False)
     expected = spectral_fast.persistence.load_model(results / "model.spectral").pipeline.predict(
         MIXTURES.data[:5]
@@ -216,7 +216,7 @@ def test_predict(results, tmp_path, capsys):
     assert main(["predict", model, str(shuffled), "--id", "sample"]) == 0
     printed = capsys.readouterr()
     summary, no_domain = printed.err.splitlines()
-    assert summary == "21 channels, 900 to 2500 nm; ignored columns: fat (%)"
+    assert summary == "21 channels, 900 to 1100 nm; ignored columns: fat (%)"
     assert no_domain.startswith("This model has no Hotelling's T2 and Q residuals")
     assert "--models pls" in no_domain
     lines = printed.out.splitlines()
@@ -552,7 +552,7 @@ def test_predict_refuses_folders(results, table_file, tmp_path, capsys):
     model, file, out = str(results / "model.spectral"), str(table_file), tmp_path / "none" / "p.csv"
     refuse(capsys, tmp_path, ["predict", str(results), file], "Name the model.spectral in it.")
     arguments = ["predict", model, file, "--out"]
-    refuse(capsys, tmp_path, [*arguments, str(tmp_path)], "is a folder. Name a file, such as")
+    refuse(capsys, tmp_path, [*arguments, str(tmp_path)], "is a folder. Name a file in it.")
     refuse(capsys, tmp_path, [*arguments, str(out)], f"there is no folder {out.parent}. Create it")
 
 

@@ -106,7 +106,10 @@ def test_what_can_be_converted_is_and_can_be_loaded(tmp_path, changes, expected)
         ({"pipeline": Ridge()}, TypeError, r"`pipeline` must be a .* got Ridge\(\)\. Put"),
         ({"channels": None}, TypeError, "`channels` must be a sequence of names; got None. Pass"),
         ({"channels": "850 nm."}, TypeError, "`channels` must be a sequence .* got '850 nm.'. Pa"),
-        ({"channels": ["850"]}, ValueError, r"each of the 1 `channels`; got .* \(7,\)\. Pass the"),
+        ({"channels": {"850", "852"}}, TypeError, "`channels` must be a sequence .* Pass a list"),
+        ({"channels": ["850"]}, ValueError, "the 7 channels that `pipeline` .*; got 1. Pass the n"),
+        ({"channels": ["850"], "axis": [850]}, ValueError, "each of the 7 channels .*; got 1. "),
+        ({"axis": [850, *AXIS[:-1]]}, ValueError, "a finite number of its own for each of the 7"),
         ({"axis": AXIS[1:]}, ValueError, r"each of the 7 `channels`; got .* \(6,\)\. Pass the"),
         ({"axis": None}, ValueError, r"`axis` must hold a finite .* got None, of shape \(\)\. P"),
         ({"axis": [*"850 nm."]}, ValueError, r"`axis` must hold a finite number .* \['8', '5'"),
@@ -274,6 +277,14 @@ def test_align_names_missing_channels(model_file):
 def test_align_refuses_another_unit(model_file):
     with pytest.raises(ValueError, match="in nm, the table's in cm⁻¹"):
         align(load_model(model_file), table(AXIS, unit="cm⁻¹"))
+
+
+def test_a_place_where_no_file_can_be(model_file, monkeypatch):
+    monkeypatch.chdir(model_file.parent)
+    with pytest.raises(IsADirectoryError, match=r"^\. is a folder. Name a file in it\.$"):
+        save(".")
+    with pytest.raises(NotADirectoryError, match=r"there is no folder new\. Create it"):
+        save("new/fat.spectral")
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):

@@ -158,6 +158,7 @@ class TestNamesOfChannels:
             (["900 nm", "902 1/cm"], [900.0, 902.0], "Channel"),
             (["1 of 2", "1 of 3"], [0, 1], "Channel number"),
             (["a", "902"], [0, 1], "Channel number"),
+            (["1e400", "902"], [0, 1], "Channel number"),
             (None, [0, 1], "Channel number"),
         ],
         ids=str,

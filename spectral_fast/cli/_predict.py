@@ -31,13 +31,14 @@ def _run(arguments: argparse.Namespace) -> int:
     with input_errors():
         import pandas as pd
 
-        from spectral_fast._files import replacing
+        from spectral_fast._files import check_place, replacing
         from spectral_fast.persistence import align, load_model
         from spectral_fast.report import distances
         from spectral_fast.tables import read_table
 
         if arguments.out is not None:
-            _check_out_file(arguments.out, [arguments.model, arguments.file])
+            check_place(arguments.out)
+            check_not_input(arguments.out, [arguments.model, arguments.file])
         model = load_model(arguments.model)
         with plain_warnings():
             table = read_table(arguments.file, identifier=arguments.id)
@@ -74,11 +75,3 @@ def _tell_outside(count: int, total: int) -> None:
             "check them before you trust their predictions.",
             file=sys.stderr,
         )
-
-
-def _check_out_file(out: Path, inputs: list[Path]) -> None:
-    if out.is_dir():
-        raise IsADirectoryError(f"--out {out} is a folder. Name a file, such as {out / 'new.csv'}.")
-    if not out.parent.is_dir():
-        raise NotADirectoryError(f"--out {out}: there is no folder {out.parent}. Create it first.")
-    check_not_input(out, inputs)
