@@ -3,7 +3,7 @@
 Spectra have few samples and many collinear channels, which often split a node equally well. Which
 of them a tree takes depends on the order in which channels are drawn and samples are summed up.
 For that reason the random numbers and the order of the samples at each step are those of
-scikit-learn's `DepthFirstTreeBuilder` and `BestSplitter` (1.9; earlier ones sort equal values in
+scikit-learn's `DepthFirstTreeBuilder` and `BestSplitter` (1.9; earlier ones leave equal values in
 another order).
 
 A tree sees the ranks of a channel's values, which are counted once for all trees. Weights are
@@ -369,7 +369,7 @@ def _grow(
     end = 0
     for i in range(n):
         all_weight += weights[i]
-        if weights[i] != 0.0:
+        if weights[i] > 0:
             samples[end] = i
             end += 1
         classes[i] = np.intp(targets[i]) if is_classes else 0
@@ -474,7 +474,7 @@ def _predict(new, links, thresholds, leaves, out):
 
 def _work(channels, targets, weights, states, new, n_classes, max_features, *rest):
     # Each sample is in a node of each of some levels.
-    return 20.0 * weights.size * max_features
+    return 20.0 * weights.size * min(max_features, channels.shape[0])
 
 
 def _workspace(n_tasks, n, p, n_sums):
@@ -501,7 +501,7 @@ def _workspace(n_tasks, n, p, n_sums):
 
 def _examples():
     yield (
-        np.ones((3, 2), np.float32), np.ones(2), np.ones((1, 2)), np.ones(1, np.int64),
+        np.ones((3, 2), np.float32), np.ones(2), np.ones((1, 2), np.int32), np.ones(1, np.int64),
         np.ones((1, 3), np.float32), 0, 3, 5, 2, 1, 0.0, *_workspace(1, 2, 3, 1),
         np.empty((1, 1, 1)), np.empty((1, 3)), np.empty(1, np.int64),
     )  # fmt: skip
@@ -572,15 +572,16 @@ def forest_trees(
     Gini's index of the classes. Values that are less than 1e-7 apart are not cut between.
     Spectra are rounded to single precision, as scikit-learn does.
 
-    A tree is O(n max_features) for each of its levels, besides its nodes. A constant channel
-    is drawn, but not counted. Values have to be finite in single precision.
+    A tree is O(n max_features) for each of its levels, after O(n log n) for each channel once.
+    Memory is O(n p + n_trees (n + p + N K)). A constant channel is drawn, but not counted.
+    Values have to be finite in single precision; others give trees without a meaning.
 
     Parameters
     ----------
     X : (n, p) float64 or float32
         Training spectra.
     y : (n,) float64 or int
-        Reference values, or numbers of classes from 0.
+        Reference values, or numbers of classes from 0 to `n_classes` - 1.
     X_new : (N, p) float64 or float32
     n_trees : int
         At least 1.
@@ -614,7 +615,9 @@ def forest_trees(
     References
     ----------
     Breiman 2001, Machine Learning 45, 5-32, for the forest; Breiman, Friedman, Olshen & Stone
-    1984, Classification and Regression Trees, for the trees.
+    1984, Classification and Regression Trees, for the trees; Marsaglia 2003, Journal of
+    Statistical Software 8 (14), for the random numbers; Musser 1997, Software: Practice and
+    Experience 27, 983-993, for the sorting.
 
     Examples
     --------
@@ -629,7 +632,7 @@ def forest_trees(
     n, p = X.shape
     numbers = np.random.RandomState(random_state)
     seeds = numbers.randint(np.iinfo(np.int32).max, size=n_trees)
-    weights = np.ones((n_trees, n))
+    weights = np.ones((n_trees, n), dtype=np.int32)
     states = np.empty(n_trees, dtype=np.int64)
     for tree, seed in enumerate(seeds):
         if bootstrap:
