@@ -265,9 +265,7 @@ def kernel(
     return decorate
 
 
-def helper(
-    *, fastmath: Iterable[str] = (), inline: bool = False
-) -> Callable[[Callable], Callable]:
+def helper(*, fastmath: Iterable[str] = (), inline: bool = False) -> Callable[[Callable], Callable]:
     """Compile a serial function for use inside the kernels of the same file.
 
     The same file, because Numba recompiles a cached kernel when its own file
