@@ -256,7 +256,9 @@ def test_regions_with_fewer_channels_than_components_are_recorded():
     ("options", "message"),
     [
         ({"task_type": "ranking"}, "`task_type` must be regression or classification"),
-        ({"folds": 70}, "`folds` must be at most the number of samples, 60; got 70"),
+        ({"folds": 70}, r"`folds` must be from 2 to the number of samples, 60; got 70\. Use fewer"),
+        ({"folds": 1}, r"`folds` must be from 2 to the number of samples, 60; got 1\. Use more"),
+        ({"models_to_test": []}, "`models_to_test` has no names, and there are PLS, Ridge"),
         ({"models_to_test": ["PLSR"]}, "`models_to_test` has PLSR, and there are PLS, Ridge"),
         ({"analysis_wl_min": 5000}, "Wavelength range 5000-None nm excludes all wavelengths"),
     ],

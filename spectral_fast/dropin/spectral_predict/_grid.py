@@ -126,9 +126,10 @@ def model_groups(
     if wanted is not None:
         chosen = {name: grid for name, grid in grids.items() if name in wanted}
         if not chosen:
+            names = ", ".join(map(str, wanted)) or "no names"
             raise ValueError(
-                f"No valid models found: `models_to_test` has {', '.join(map(str, wanted))}, and "
-                f"there are {', '.join(grids)}. Name one of these, or another tier."
+                f"No valid models found: `models_to_test` has {names}, and there are "
+                f"{', '.join(grids)}. Name one of these, or another tier."
             )
         grids, offered = chosen, grids
         if study.fixed:

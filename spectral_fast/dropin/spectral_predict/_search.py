@@ -163,9 +163,10 @@ def _inputs(options: Mapping[str, Any], fixed: bool):
         print("Labels: " + ", ".join(f"{each!r} is {k}" for k, each in enumerate(encoder.classes_)))
     X, labels = check_inputs(options["X"], values)
     X = np.ascontiguousarray(X)  # as the application copies it
-    if len(X) < folds:
+    if not 2 <= folds <= len(X):
         raise ValueError(
-            f"`folds` must be at most the number of samples, {len(X)}; got {folds}. Use fewer."
+            f"`folds` must be from 2 to the number of samples, {len(X)}; got {folds}. Use "
+            f"{'more' if folds < 2 else 'fewer'}."
         )
     try:
         wavelengths = np.asarray(options["X"].columns).astype(float)
