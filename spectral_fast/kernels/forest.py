@@ -164,6 +164,17 @@ def _next_random(state):
 
 
 @helper()
+def _part(channel, threshold, start, end, out_samples):
+    """Put the samples with values up to the threshold before the others."""
+    while start < end:
+        if channel[out_samples[start]] <= threshold:
+            start += 1
+        else:
+            end -= 1
+            out_samples[start], out_samples[end] = out_samples[end], out_samples[start]
+
+
+@helper()
 def _split(
     channels, ranks, are_apart, weights, shares, classes, start, end, n_known, min_leaf,
     max_features, is_classes, weight, sums, state, work_samples, work_keys, work_by_rank, work_seen,
@@ -177,8 +188,8 @@ def _split(
     the parent and stand first; behind them come those that turn out to be, then what has not
     been drawn yet.
 
-    No helper takes an array for each channel: to count references to it would take longer than
-    most of what is done here.
+    Inside the loop no helper takes an array: to count references to it would take longer than
+    most of what is done for a channel.
     """
     p, n_ranks = ranks.shape
     best = -np.inf
@@ -319,14 +330,7 @@ def _split(
             threshold = np.float64(below) / 2.0 + np.float64(above) / 2.0
 
     if best_cut < end:
-        i = start
-        stop = end
-        while i < stop:
-            if channels[best_channel, work_samples[i]] <= threshold:
-                i += 1
-            else:
-                stop -= 1
-                work_samples[i], work_samples[stop] = work_samples[stop], work_samples[i]
+        _part(channels[best_channel], threshold, start, end, work_samples)
     for i in range(n_known):
         work_channels[i] = work_constant[i]
     for i in range(n_known, n_known + n_found):
