@@ -1,3 +1,4 @@
+import contextlib
 import json
 import re
 import runpy
@@ -426,7 +427,17 @@ def test_options_that_cannot_be_parsed(table_file, tmp_path, capsys, options, me
         (["serch", "table.csv"], "Did you mean 'search'?"),
         (["search", "t.csv", "--target", "fat", "--models", "plss"], "Did you mean 'pls'?"),
         (["search", "t.csv", "--target", "fat", "--scoring", "acuracy"], "mean 'accuracy'?"),
+        (["search", "t.csv", "--target", "fat", "--models", "PLS"], "Did you mean 'pls'?"),
         (["search", "t.csv", "--target", "fat", "--grid", "huge"], "See spectral-fast search --h"),
+        (
+            ["search", "t.csv", "--target", "fat", "--journall", "x"],
+            "Did you mean --journal? See spectral-fast search --help.",
+        ),
+        (
+            ["search", "t.csv", "--taget", "fat"],
+            "required: --target. Did you mean --target? See spectral-fast search --help.",
+        ),
+        (["info", "all"], "unrecognized arguments: all. See spectral-fast info --help."),
     ],
 )
 def test_what_was_probably_meant(capsys, arguments, remedy):
@@ -484,6 +495,13 @@ def test_window_wider_than_the_spectrum(table_file, tmp_path, capsys):
 
 def test_missing_file(tmp_path, capsys):
     refuse(capsys, tmp_path, search(tmp_path / "none.csv", tmp_path / "out"), "does not exist")
+
+
+def test_an_empty_file_is_no_journal_to_go_on_with(table_file, tmp_path, capsys):
+    journal = tmp_path / "search.journal"
+    journal.touch()
+    command = search(table_file, tmp_path / "out", "--journal", journal, "--resume")
+    refuse(capsys, tmp_path, command, "is empty, so there is no search to go on with.")
 
 
 def test_output_that_is_a_file_or_the_input(monkeypatch, table_file, tmp_path, capsys):
@@ -595,7 +613,7 @@ def test_errors_of_the_program_keep_their_traceback(monkeypatch, table_file, tmp
 def test_interruption(monkeypatch, table_file, tmp_path, capsys):
     monkeypatch.setattr(SpectralSearchCV, "fit", fail(KeyboardInterrupt))
     assert main(search(table_file, tmp_path / "out")) == 130
-    assert "interrupted; no results were written" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("interrupted; no results were written.\n")
     assert files(tmp_path) == ["table.csv"]
 
 
@@ -657,7 +675,7 @@ def test_a_search_that_is_interrupted_at_once_writes_no_results(
     assert main(command) == 130
     printed = capsys.readouterr().err
     assert "With --journal FILE a search can go on where it was ended." in printed
-    assert "interrupted; no results were written" in printed
+    assert "interrupted; no results were written. No candidate was finished before" in printed
     assert files(tmp_path) == ["table.csv"]
     journal = tmp_path / "search.journal"
     assert main([*command, "--journal", str(journal)]) == 130
@@ -720,6 +738,22 @@ def test_ctrl_c_while_the_results_are_written(monkeypatch, table_file, tmp_path,
     assert main([*command, "--resume"]) == 0
     results = [(tmp_path / name / "results.csv").read_bytes() for name in ("once", "twice")]
     assert results[0] == results[1]
+
+
+@pytest.mark.usefixtures("no_report")
+def test_ctrl_c_between_the_search_and_its_files(monkeypatch, table_file, tmp_path):
+    @contextlib.contextmanager
+    def cluster(address):
+        yield
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(_calibrate, "_cluster", cluster)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main(search(table_file, tmp_path / "out")) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "results.csv" in files(tmp_path / "out")
 
 
 @pytest.mark.usefixtures("no_report")

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from spectral_fast import __version__
 from spectral_fast.cli._demo import add_parser as add_demo
@@ -61,8 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted; no results were written", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        told = f"\n{parser.prog}: interrupted; no results were written. {interruption}"
+        print(told.rstrip(), file=sys.stderr)
         return 130
     return code
 
@@ -70,9 +71,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _Parser(argparse.ArgumentParser):
     """Tells an error in one line; so do the parsers of the commands, which are made like it."""
 
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Leave no argument to the parser above, which knows less of what was meant."""
+        self._given = args or ()
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
     def error(self, message: str) -> NoReturn:
-        remedy = _likely_choice(message) or f"See {self.prog} --help."
+        remedy = _likely_choice(message) or f"{self._likely_option()}See {self.prog} --help."
         self.exit(2, f"{self.prog}: error: {message}. {remedy}\n")
+
+    def _likely_option(self) -> str:
+        """Return the option that was probably meant, if one is given that there is not."""
+        known = list(self._option_string_actions)
+        given = [argument.partition("=")[0] for argument in self._given if argument[:2] == "--"]
+        unknown = [name for name in given if not any(option.startswith(name) for option in known)]
+        close = difflib.get_close_matches(unknown[0], known, 1) if unknown else []
+        return f"Did you mean {close[0]}? " if close else ""
 
 
 def _likely_choice(message: str) -> str:
@@ -81,7 +100,7 @@ def _likely_choice(message: str) -> str:
     if invalid is None:
         return ""
     given, known = invalid.groups()
-    close = difflib.get_close_matches(given, re.findall(r"\w+", known), 1)
+    close = difflib.get_close_matches(given.lower(), re.findall(r"\w+", known), 1)
     return f"Did you mean {close[0]!r}?" if close else ""
 
 

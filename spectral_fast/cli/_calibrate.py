@@ -71,7 +71,7 @@ def calibrate(arguments: argparse.Namespace, subject: Subject, **search_paramete
                 # What is printed at the end says how many candidates were not tried.
                 warnings.filterwarnings("ignore", "The search ended early")
                 search.fit(table.spectra, table.target, groups=table.groups)
-            until_told.enter_context(waiting_ctrl_c())
+                until_told.enter_context(waiting_ctrl_c())
             if sys.stderr.isatty():
                 text = "Writing the results; Ctrl-C waits for them, a second one ends at once."
                 print(text, file=sys.stderr)

@@ -267,6 +267,11 @@ def _check_files(arguments: argparse.Namespace) -> None:
             f"--resume: the journal {journal} does not exist. Name the one that the search "
             "wrote, or leave out --resume to begin."
         )
+    if arguments.resume and journal.is_file() and journal.stat().st_size == 0:
+        raise ValueError(
+            f"--resume: the journal {journal} is empty, so there is no search to go on with. Name "
+            "the one that the search wrote, or delete this one and leave out --resume."
+        )
     if journal is not None and journal.exists() and not arguments.resume:
         raise FileExistsError(
             f"--journal {journal} exists. Add --resume to go on with its search, or name "

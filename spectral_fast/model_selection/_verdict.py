@@ -24,10 +24,9 @@ def check_any(candidates: Sequence[Candidate], stopped: str, scoring: str | None
         raise ValueError(
             f"All {len(candidates)} candidates failed. The first: {candidates[0].error}"
         )
-    elif stopped == "interrupted":
-        raise KeyboardInterrupt
     else:
-        raise RuntimeError(
+        kind = KeyboardInterrupt if stopped == "interrupted" else RuntimeError
+        raise kind(
             f"No candidate was finished before the end of the search ({stopped}). Give it "
             "more time, or a smaller grid."
         )
