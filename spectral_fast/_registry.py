@@ -119,6 +119,7 @@ KERNELS = {
     "cross_squared_distances": "gram.squared_distances",
     "elastic_net_folds": "elastic_net.elastic_net_folds",
     "fold_covariances": "gram.fold_covariances",
+    "forest_trees": "forest.forest_trees",
     "gram": "gram.gram",
     "grow_gram": "gram.gram",
     "interval_grams": "gram.interval_grams",

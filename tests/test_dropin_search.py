@@ -329,6 +329,24 @@ class TestPool:
             go_on.set()
             assert [*results] == [True]
 
+    def test_what_keeps_the_lock_is_left_to_one_thread(self):
+        """Of two tasks that meet, one leaves the lock to the other, urgent as both others are."""
+        barrier = threading.Barrier(2, timeout=60)
+        met = []
+
+        def meet(kind):
+            barrier.wait()
+            met.append(kind)
+            barrier.wait()
+
+        with mock.patch("joblib.cpu_count", return_value=2):
+            pool = Pool()
+        for urgency, kind in enumerate(["keeps", "keeps", "leaves", "leaves"]):
+            pool.submit((urgency,), meet, kind, keeps_lock=kind == "keeps")
+        with pool:
+            assert [*pool.finished(wait=True)] == [None] * 4
+        assert sorted(met[:2]) == sorted(met[2:]) == ["keeps", "leaves"]
+
     def test_an_error_of_an_item_is_that_of_the_task(self):
         with Pool() as pool:
             pool.submit((0,), pool.map, (1).__truediv__, [1, 0, 2])

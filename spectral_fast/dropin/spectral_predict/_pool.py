@@ -1,6 +1,7 @@
 """Threads that share the work of a search."""
 
 import contextlib
+import heapq
 import itertools
 import queue
 import threading
@@ -19,16 +20,18 @@ __all__ = ["Pool"]
 class Pool:
     """Threads that run the most urgent task first.
 
-    What takes long leaves Python's lock to the others: fits of compiled code.
+    What takes long leaves Python's lock to the others: fits of compiled code. What does not is
+    left to one of the threads while the others have anything else to do: two such tasks at once
+    take as long as one after the other.
     """
 
     def __init__(self) -> None:
-        self._tasks: queue.PriorityQueue = queue.PriorityQueue()
+        self._tasks = _Tasks()
         self._finished: queue.SimpleQueue = queue.SimpleQueue()
-        self._numbers = itertools.count()
         self._n_open = 0
         self._threads = [
-            threading.Thread(target=self._work, daemon=True) for _ in range(joblib.cpu_count())
+            threading.Thread(target=self._work, args=(number == 0,), daemon=True)
+            for number in range(joblib.cpu_count())
         ]
 
     def __enter__(self) -> "Pool":
@@ -39,16 +42,22 @@ class Pool:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        for _ in self._threads:
-            self._put((-1,), None)
+        self._tasks.close()
         for each in self._threads:
             each.join()
         kernels.one_blas_thread().__exit__(*exception)
 
-    def submit(self, priority: tuple, function: Callable, *arguments: Any) -> None:
-        """Have a function called; the least priority is first, of numbers from 0."""
+    def submit(
+        self, priority: tuple, function: Callable, *arguments: Any, keeps_lock: bool = False
+    ) -> None:
+        """Have a function called; the least priority is first, of numbers from 0.
+
+        `keeps_lock` tells that it hardly ever leaves Python's lock to others.
+        """
         self._n_open += 1
-        self._put(priority, lambda: self._finished.put(_outcome(function, *arguments)))
+        self._tasks.put(
+            priority, lambda: self._finished.put(_outcome(function, *arguments)), keeps_lock
+        )
 
     def finished(self, wait: bool) -> Iterator[Any]:
         """Yield results as they come, all of them or those that are there; raise a task's error."""
@@ -69,18 +78,44 @@ class Pool:
                     done.put((k, _outcome(function, item)))
 
         for _ in range(min(len(items), len(self._threads)) - 1):
-            self._put((-1,), help_out)
+            self._tasks.put((-1,), help_out, keeps_lock=False)
         help_out()
         outcomes = dict(done.get() for _ in items)
         return [_result(outcomes[k]) for k in range(len(items))]
 
-    def _put(self, priority: tuple, task: Callable | None) -> None:
-        self._tasks.put((priority, next(self._numbers), task))
-
-    def _work(self) -> None:
+    def _work(self, prefers_lock: bool) -> None:
         with one_thread():
-            while (task := self._tasks.get()[-1]) is not None:
+            while (task := self._tasks.get(prefers_lock)) is not None:
                 task()
+
+
+class _Tasks:
+    """What the threads have to do, the most urgent first, by whether it keeps Python's lock."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[bool, list] = {False: [], True: []}
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._is_closed = False
+
+    def put(self, priority: tuple, task: Callable, keeps_lock: bool) -> None:
+        with self._changed:
+            heapq.heappush(self._heaps[keeps_lock], (priority, next(self._numbers), task))
+            self._changed.notify()
+
+    def get(self, prefers_lock: bool) -> Callable | None:
+        """Return a task of the preferred kind, or else of the other; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or any(self._heaps.values()))
+            if self._is_closed:
+                return None
+            heap = self._heaps[prefers_lock] or self._heaps[not prefers_lock]
+            return heapq.heappop(heap)[-1]
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
 
 
 def _outcome(function: Callable, *arguments: Any) -> Any:

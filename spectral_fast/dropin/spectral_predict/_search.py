@@ -320,7 +320,11 @@ class _Plan:
                 for place, subset in shared:
                     # What others wait for is first; then what takes longest.
                     priority = (data.number, place != 0, -self._cost(group, data, subset))
-                    self.pool.submit(priority, self._evaluate, data, group, place, subset)
+                    self._call(priority, self._evaluate, data, group, place, subset)
+
+    def _call(self, priority: tuple, task: Callable, data: _Spectra, group: Group, *rest: Any):
+        # Fits that take little are lost among the calls around them.
+        self.pool.submit(priority, task, data, group, *rest, keeps_lock=group.is_linear)
 
     def _cost(self, group: Group, data: _Spectra, subset: Subset) -> int:
         p = data.spectra.X.shape[1] if subset.channels is None else len(subset.channels)
@@ -331,7 +335,7 @@ class _Plan:
         for group, step, importances in done.importances:
             cost = -10 * self._cost(group, done.data, Subset("", None))
             priority = (done.data.number, True, cost)
-            self.pool.submit(priority, self._by_importance, done.data, group, step, importances)
+            self._call(priority, self._by_importance, done.data, group, step, importances)
 
     # --- tasks --------------------------------------------------------------------------
 
