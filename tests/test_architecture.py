@@ -184,7 +184,7 @@ def test_an_import_the_wrong_way_is_found(module, statement, found):
 
 @pytest.mark.parametrize("path", sources(PACKAGE / "kernels"), ids=dotted)
 def test_kernels_import_numba_and_numpy_only(path):
-    allowed = {"numba", "numpy", "spectral_fast"}
+    allowed = {"numba", "llvmlite", "numpy", "spectral_fast"}  # llvmlite is a part of Numba
     if path == DECORATORS:
         allowed.add("threadpoolctl")  # BLAS gives its cores to the kernel's own threads
     assert foreign_imports(read(path), allowed, dotted(path)) == []

@@ -9,13 +9,19 @@ Channels are worked on in groups of four. The four inner products with the resid
 together, then corrected for the steps of the group's earlier channels by the products of the
 channels themselves. Each coordinate sees what it would see one at a time, up to rounding. A group
 of zeros is passed over while the residuals cannot have moved far enough for one to change.
+
+The two loops over samples where the time goes are written in LLVM's vectors: the few dozen samples
+of a usual calibration are too few for the loops that it would unroll by itself.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
+from llvmlite import ir
+from numba import prange, types
+from numba.extending import intrinsic, overload
 
 from spectral_fast.kernels._jit import get_num_threads, helper, kernel
 
@@ -29,6 +35,10 @@ _GROUP = 4
 
 #: Samples are padded to a multiple of this, the length of a vector.
 _VECTOR = 8
+
+#: Rows of a group's numbers: one over the curvatures, by how much coefficients shrink, the
+#: channels' lengths, and the channels' products, divided by the curvatures of the second.
+_INVERSE, _THRESHOLD, _LENGTH, _PRODUCTS = 0, 1, 2, 3
 
 #: Channels between the places where residuals are compared with those of the sweep before.
 _BLOCK = 64
@@ -45,35 +55,153 @@ def _dot(a, b):
     return total
 
 
-@helper(fastmath=_SUM_FLAGS, inline=True)
 def _dot_four(channels, j0, j1, j2, j3, b):
     """Return the inner products of four channels with `b`."""
-    total0 = 0.0
-    total1 = 0.0
-    total2 = 0.0
-    total3 = 0.0
-    for i in range(b.size):
-        total0 += channels[j0, i] * b[i]
-        total1 += channels[j1, i] * b[i]
-        total2 += channels[j2, i] * b[i]
-        total3 += channels[j3, i] * b[i]
-    return total0, total1, total2, total3
+    return channels[j0] @ b, channels[j1] @ b, channels[j2] @ b, channels[j3] @ b
 
 
-@helper(inline=True)
 def _subtract_four(channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
     """Subtract four channels times their factors."""
-    for i in range(out.size):
-        out[i] -= (f0 * channels[j0, i] + f1 * channels[j1, i]) + (
-            f2 * channels[j2, i] + f3 * channels[j3, i]
+    out -= f0 * channels[j0] + f1 * channels[j1] + f2 * channels[j2] + f3 * channels[j3]
+
+
+_VECTOR_TYPE = ir.VectorType(ir.DoubleType(), _VECTOR)
+
+
+def _lanes(builder, a, b, *lanes):
+    """Return the named lanes of the vectors `a` and `b`, counted through both."""
+    return builder.shuffle_vector(
+        a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+    )
+
+
+def _place(builder, data, i):
+    """Return the address of the vector at the i-th number."""
+    return builder.bitcast(builder.gep(data, [i], inbounds=True), _VECTOR_TYPE.as_pointer())
+
+
+def _load(builder, data, i):
+    return builder.load(_place(builder, data, i), align=8)
+
+
+def _multiply_add(builder, a, b, c):
+    flags = ("contract",)
+    return builder.fadd(builder.fmul(a, b, flags=flags), c, flags=flags)
+
+
+def _loop_over_samples(context, builder, signature, args, starts, step):
+    """Write a loop over the samples of four channels and a vector, `_VECTOR` at a time.
+
+    `step` gets the vectors' sums so far, those of the channels, the samples' vector and its
+    address; it returns the new sums, which begin with `starts`.
+    """
+    channels, *members = args[:5]
+    matrix = context.make_array(signature.args[0])(context, builder, channels)
+    samples = context.make_array(signature.args[-1])(context, builder, args[-1])
+    size = builder.extract_value(matrix.shape, 1)
+    rows = [builder.gep(matrix.data, [builder.mul(j, size)], inbounds=True) for j in members]
+    before = builder.block
+    body = builder.append_basic_block("samples")
+    after = builder.append_basic_block("after_samples")
+    builder.branch(body)
+    builder.position_at_end(body)
+    i = builder.phi(size.type)
+    i.add_incoming(size.type(0), before)
+    sums = [builder.phi(start.type) for start in starts]
+    new = step(
+        sums, [_load(builder, row, i) for row in rows],
+        _load(builder, samples.data, i), _place(builder, samples.data, i),
+    )  # fmt: skip
+    for each, start, value in zip(sums, starts, new, strict=True):
+        each.add_incoming(start, before)
+        each.add_incoming(value, body)
+    following = builder.add(i, size.type(_VECTOR))
+    i.add_incoming(following, body)
+    builder.cbranch(builder.icmp_unsigned("<", following, size), body, after)
+    builder.position_at_end(after)
+    return new
+
+
+@intrinsic
+def _dot_four_vectors(typing_context, channels, j0, j1, j2, j3, b):
+    def write(context, builder, signature, args):
+        zeros = ir.Constant(_VECTOR_TYPE, [0.0] * _VECTOR)
+        a, b, c, d = _loop_over_samples(
+            context, builder, signature, args, [zeros] * 4,
+            lambda sums, rows, samples, _: [
+                _multiply_add(builder, row, samples, each)
+                for each, row in zip(sums, rows, strict=True)
+            ],
+        )  # fmt: skip
+        # The lanes of each sum are added in pairs, those of all four at once.
+        even, odd = (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15)
+        ab = builder.fadd(_lanes(builder, a, b, *even), _lanes(builder, a, b, *odd))
+        cd = builder.fadd(_lanes(builder, c, d, *even), _lanes(builder, c, d, *odd))
+        halves = builder.fadd(
+            _lanes(builder, ab, cd, 0, 1, 8, 9, 4, 5, 12, 13),
+            _lanes(builder, ab, cd, 2, 3, 10, 11, 6, 7, 14, 15),
         )
+        totals = builder.fadd(
+            _lanes(builder, halves, halves, 0, 1, 2, 3), _lanes(builder, halves, halves, 4, 5, 6, 7)
+        )
+        return context.make_tuple(
+            builder,
+            signature.return_type,
+            [builder.extract_element(totals, ir.IntType(32)(k)) for k in range(4)],
+        )
+
+    return types.UniTuple(types.float64, 4)(channels, j0, j1, j2, j3, b), write
+
+
+@intrinsic
+def _subtract_four_vectors(typing_context, channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
+    def write(context, builder, signature, args):
+        undefined = ir.Constant(_VECTOR_TYPE, ir.Undefined)
+        factors = [
+            _lanes(
+                builder,
+                builder.insert_element(undefined, builder.fneg(factor), ir.IntType(32)(0)),
+                undefined,
+                *(0,) * _VECTOR,
+            )
+            for factor in args[5:9]
+        ]
+
+        def step(_, rows, samples, address):
+            for factor, row in zip(factors, rows, strict=True):
+                samples = _multiply_add(builder, factor, row, samples)
+            builder.store(samples, address, align=8)
+            return []
+
+        _loop_over_samples(context, builder, signature, args, [], step)
+        return context.get_dummy_value()
+
+    return types.void(channels, j0, j1, j2, j3, f0, f1, f2, f3, out), write
+
+
+@overload(_dot_four, jit_options={"forceinline": True})
+def _compiled_dot_four(channels, j0, j1, j2, j3, b):
+    def compiled(channels, j0, j1, j2, j3, b):
+        return _dot_four_vectors(channels, j0, j1, j2, j3, b)  # type: ignore[call-arg]
+
+    return compiled
+
+
+@overload(_subtract_four, jit_options={"forceinline": True})
+def _compiled_subtract_four(channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
+    def compiled(channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
+        _subtract_four_vectors(  # type: ignore[call-arg]
+            channels, j0, j1, j2, j3, f0, f1, f2, f3, out
+        )
+
+    return compiled
 
 
 @helper()
-def _shrunk(value, threshold, positive):
-    """Return `value` moved towards zero by `threshold`, at most to zero."""
+def _clipped(value, threshold, positive):
+    """Return the part of `value` that shrinking by `threshold` takes away."""
     low = -np.inf if positive else -threshold
-    return value - min(max(value, low), threshold)
+    return min(max(value, low), threshold)
 
 
 @helper()
@@ -167,16 +295,21 @@ def _screen(
 
 
 @helper()
-def _multiply_groups(channels, active, n_active, inverse, out_products):
-    """Write the products of each group's channels, divided by the norm of the second."""
+def _form_groups(channels, lengths, active, n_active, inverse, l1, out_groups):
+    """Write what a group's step needs, in rows of four; see `_INVERSE` to `_PRODUCTS`."""
     for f in range(0, n_active, _GROUP):
+        group = out_groups[f // _GROUP]
         j0, j1, j2, j3 = active[f], active[f + 1], active[f + 2], active[f + 3]
         for k in range(_GROUP):
-            s0, s1, s2, s3 = _dot_four(channels, j0, j1, j2, j3, channels[active[f + k]])
-            out_products[f + k, 0] = s0 * inverse[j0]
-            out_products[f + k, 1] = s1 * inverse[j1]
-            out_products[f + k, 2] = s2 * inverse[j2]
-            out_products[f + k, 3] = s3 * inverse[j3]
+            j = active[f + k]
+            group[_INVERSE, k] = inverse[j]
+            group[_THRESHOLD, k] = l1 * inverse[j]
+            group[_LENGTH, k] = lengths[j]
+            s0, s1, s2, s3 = _dot_four(channels, j0, j1, j2, j3, channels[j])
+            group[_PRODUCTS + k, 0] = s0 * inverse[j0]
+            group[_PRODUCTS + k, 1] = s1 * inverse[j1]
+            group[_PRODUCTS + k, 2] = s2 * inverse[j2]
+            group[_PRODUCTS + k, 3] = s3 * inverse[j3]
 
 
 @helper(fastmath=_SUM_FLAGS, inline=True)
@@ -192,7 +325,7 @@ def _move(residuals, out_point):
 
 @helper(fastmath=("contract",))
 def _sweep(
-    channels, lengths, active, n_active, inverse, products, l1, positive,
+    channels, active, n_active, groups, l1, positive,
     out_points, out_moved, out_limits, outw, out_residuals,
 ):  # fmt: skip
     """Set each coefficient to its optimum, the others fixed, in the order of `active`.
@@ -215,48 +348,59 @@ def _sweep(
             travelled = moved
         if travelled < out_limits[f // _GROUP]:
             continue
+        group = groups[f // _GROUP]
+        inverse = group[_INVERSE]
+        threshold = group[_THRESHOLD]
+        length = group[_LENGTH]
+        product0 = group[_PRODUCTS]
+        product1 = group[_PRODUCTS + 1]
+        product2 = group[_PRODUCTS + 2]
+        product3 = group[_PRODUCTS + 3]
         j0, j1, j2, j3 = active[f], active[f + 1], active[f + 2], active[f + 3]
-        i0, i1, i2, i3 = inverse[j0], inverse[j1], inverse[j2], inverse[j3]
         w0, w1, w2, w3 = outw[j0], outw[j1], outw[j2], outw[j3]
         t0, t1, t2, t3 = _dot_four(channels, j0, j1, j2, j3, out_residuals)
         inner = _largest(t0, t1, t2, t3, positive)
         if inner <= l1 and w0 == 0.0 and w1 == 0.0 and w2 == 0.0 and w3 == 0.0:
-            length = _largest(lengths[j0], lengths[j1], lengths[j2], lengths[j3], False)
-            distance = ((1.0 - _MARGIN) * l1 - inner) / length
+            longest = _largest(length[0], length[1], length[2], length[3], False)
+            distance = ((1.0 - _MARGIN) * l1 - inner) / longest
             out_limits[f // _GROUP] = moved + (distance - (travelled - moved))
             continue
-        t0 = t0 * i0 + w0 * products[f, 0]
-        t1 = t1 * i1 + w1 * products[f + 1, 1]
-        t2 = t2 * i2 + w2 * products[f + 2, 2]
-        t3 = t3 * i3 + w3 * products[f + 3, 3]
-        n0 = _shrunk(t0, l1 * i0, positive)
-        d0 = n0 - w0
-        n1 = _shrunk(t1 - d0 * products[f, 1], l1 * i1, positive)
-        d1 = n1 - w1
-        n2 = _shrunk(t2 - (d0 * products[f, 2] + d1 * products[f + 1, 2]), l1 * i2, positive)
-        d2 = n2 - w2
-        t3 -= d0 * products[f, 3] + d1 * products[f + 1, 3] + d2 * products[f + 2, 3]
-        n3 = _shrunk(t3, l1 * i3, positive)
-        d3 = n3 - w3
-        step = _largest(d0, d1, d2, d3, False)
-        largest = max(largest, _largest(n0, n1, n2, n3, False))
-        if step > 0.0:
-            outw[j0] = n0
-            outw[j1] = n1
-            outw[j2] = n2
-            outw[j3] = n3
-            _subtract_four(channels, j0, j1, j2, j3, d0, d1, d2, d3, out_residuals)
-            travelled += (abs(d0) * lengths[j0] + abs(d1) * lengths[j1]) + (
-                abs(d2) * lengths[j2] + abs(d3) * lengths[j3]
-            )
-            change = max(change, step)
+        # What a coefficient would be without the penalty `t`, less `s`; it changes by `d`.
+        t0 = t0 * inverse[0] + w0 * product0[0]
+        t1 = t1 * inverse[1] + w1 * product1[1]
+        t2 = t2 * inverse[2] + w2 * product2[2]
+        t3 = t3 * inverse[3] + w3 * product3[3]
+        s0 = _clipped(t0, threshold[0], positive)
+        d0 = (t0 - w0) - s0
+        t1 -= d0 * product0[1]
+        t2 -= d0 * product0[2]
+        t3 -= d0 * product0[3]
+        s1 = _clipped(t1, threshold[1], positive)
+        d1 = (t1 - w1) - s1
+        t2 -= d1 * product1[2]
+        t3 -= d1 * product1[3]
+        s2 = _clipped(t2, threshold[2], positive)
+        d2 = (t2 - w2) - s2
+        t3 -= d2 * product2[3]
+        s3 = _clipped(t3, threshold[3], positive)
+        d3 = (t3 - w3) - s3
+        outw[j0] = t0 - s0
+        outw[j1] = t1 - s1
+        outw[j2] = t2 - s2
+        outw[j3] = t3 - s3
+        largest = max(largest, _largest(outw[j0], outw[j1], outw[j2], outw[j3], False))
+        change = max(change, _largest(d0, d1, d2, d3, False))
+        _subtract_four(channels, j0, j1, j2, j3, d0, d1, d2, d3, out_residuals)
+        travelled += (abs(d0) * length[0] + abs(d1) * length[1]) + (
+            abs(d2) * length[2] + abs(d3) * length[3]
+        )
     return change, largest
 
 
 @helper()
 def _fit(
     channels, norms, lengths, p, y, l1, l2, max_iter, tol, positive,
-    work_inverse, work_gradient, work_limits, work_moved, work_active, work_products,
+    work_inverse, work_gradient, work_limits, work_moved, work_active, work_groups,
     work_residuals, work_points, outw,
 ):  # fmt: skip
     """Descend from coefficients of zero.
@@ -276,7 +420,7 @@ def _fit(
             work_active[n_active] = j
             n_active += 1
     work_inverse[p:] = 0.0
-    n_multiplied = -1
+    n_grouped = -1
     n_iter = 0
     gap, largest = _duality_gap(
         channels, l1, l2, positive, outw[:p], y, work_residuals, work_gradient
@@ -288,9 +432,9 @@ def _fit(
         )  # fmt: skip
         if n_iter == max_iter:
             break
-        if n_active != n_multiplied:
-            _multiply_groups(channels, work_active, n_active, work_inverse, work_products)
-            n_multiplied = n_active
+        if n_active != n_grouped:
+            _form_groups(channels, lengths, work_active, n_active, work_inverse, l1, work_groups)
+            n_grouped = n_active
             work_limits[:] = 0.0
             work_moved[:] = 0.0
             work_points[:] = work_residuals
@@ -298,8 +442,8 @@ def _fit(
         while not settled:
             n_iter += 1
             change, size = _sweep(
-                channels, lengths, work_active, n_active, work_inverse, work_products,
-                l1, positive, work_points, work_moved, work_limits, outw, work_residuals,
+                channels, work_active, n_active, work_groups, l1, positive,
+                work_points, work_moved, work_limits, outw, work_residuals,
             )  # fmt: skip
             settled = size == 0.0 or change / size <= tol or n_iter == max_iter
         gap, largest = _duality_gap(
@@ -317,8 +461,8 @@ def _examples():
     yield (
         np.ones((2, 3)), np.ones((2, 1)), np.array([0, 1]), np.array([0, 2]),
         np.ones(1), np.zeros(1), 1, 1e-4, False, True,
-        np.empty((1, 4, 8)), np.empty((1, 8, 4)), np.empty((1, 8), np.int64),
-        np.empty((1, 8, 4)), np.empty((1, 2, 8)), np.empty((1, 1, 8)),
+        np.empty((1, 4, 8)), np.empty((1, 8, 4)), np.empty((1, 8), np.uintp),
+        np.empty((1, 1, 7, 4)), np.empty((1, 2, 8)), np.empty((1, 1, 8)),
         np.empty((1, 1, 1, 3)), np.empty((1, 1, 1)), np.empty((1, 1, 1)), np.empty((1, 1, 1)),
         np.empty((1, 1, 1), np.int64),
     )  # fmt: skip
@@ -327,7 +471,7 @@ def _examples():
 @kernel(work=_work, examples=_examples)
 def _descend_folds(
     X, Y, rows, starts, l1, l2, max_iter, tol, positive, fit_intercept,
-    work_channels, work_vectors, work_active, work_products, work_samples, work_points,
+    work_channels, work_vectors, work_active, work_groups, work_samples, work_points,
     out_coef, out_intercept, out_gap, out_tolerance, out_n_iter,
 ):  # fmt: skip
     p = X.shape[1]
@@ -357,13 +501,21 @@ def _descend_folds(
                     channels, norms, lengths, p, y, l1[c] * train.size, l2[c] * train.size,
                     max_iter, tol, positive,
                     inverse, gradient, work_vectors[task, 6], work_vectors[task, 7],
-                    work_active[task], work_products[task], residuals, work_points[task], w,
+                    work_active[task], work_groups[task], residuals, work_points[task], w,
                 )  # fmt: skip
                 out_coef[fold, c, t] = w[:p]
                 out_intercept[fold, c, t] = mean - _dot(means[:p], w[:p])
                 out_gap[fold, c, t] = gap
                 out_tolerance[fold, c, t] = tolerance
                 out_n_iter[fold, c, t] = n_iter
+
+
+def _aligned(*shape):
+    """Return an empty array that begins where a vector of the processor's does."""
+    size = math.prod(shape)
+    memory = np.empty(size + _VECTOR)
+    start = -memory.ctypes.data // memory.itemsize % _VECTOR
+    return memory[start : start + size].reshape(shape)
 
 
 class ElasticNetFits(NamedTuple):
@@ -466,14 +618,15 @@ def elastic_net_folds(
     n_iter = np.empty(shape, dtype=np.int64)
     n_tasks = min(get_num_threads(), len(sizes) * alphas.size)
     n_channels = p + _GROUP - p % _GROUP  # at least one of zeros, to fill a group
-    n_samples = -(-max(sizes) // _VECTOR) * _VECTOR
+    n_samples = -(-max(1, *sizes) // _VECTOR) * _VECTOR
     _descend_folds(
         X, Y, rows, np.concatenate([[0], np.cumsum(sizes)]), alphas * l1_ratios,
         alphas * (1.0 - l1_ratios), int(max_iter), float(tol), bool(positive), bool(fit_intercept),
-        np.empty((n_tasks, n_channels, n_samples)), np.empty((n_tasks, 8, n_channels)),
-        np.empty((n_tasks, n_channels + _GROUP), dtype=np.int64),
-        np.empty((n_tasks, n_channels + _GROUP, _GROUP)), np.empty((n_tasks, 2, n_samples)),
-        np.empty((n_tasks, -(-p // _BLOCK), n_samples)),
+        _aligned(n_tasks, n_channels, n_samples), np.empty((n_tasks, 8, n_channels)),
+        # Unsigned: an index that could count from the end takes longer.
+        np.empty((n_tasks, n_channels + _GROUP), dtype=np.uintp),
+        np.empty((n_tasks, n_channels // _GROUP, _PRODUCTS + _GROUP, _GROUP)),
+        _aligned(n_tasks, 2, n_samples), _aligned(n_tasks, -(-p // _BLOCK), n_samples),
         coef, intercept, gap, tolerance, n_iter,
     )  # fmt: skip
     return ElasticNetFits(coef, intercept, gap, tolerance, n_iter)
