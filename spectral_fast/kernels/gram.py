@@ -76,7 +76,7 @@ def gram(X: np.ndarray) -> np.ndarray:
     n = X.shape[0]
     rows = min(_ROWS, max(8, int(np.sqrt(_SMALL / max(1, X.shape[1])))))
     n_blocks = max(1, -(-n // rows))
-    pairs = np.column_stack(np.tril_indices(n_blocks))
+    pairs = np.argwhere(np.tri(n_blocks))
     K = np.empty((n, n))
     _gram(X, pairs, n_blocks, np.empty((len(pairs), (-(-n // n_blocks)) ** 2)), K)
     return K
