@@ -115,14 +115,6 @@ def _renamed(function: types.FunctionType, suffix: str) -> types.FunctionType:
     return copy
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
-    if not array.flags.writeable:
-        return array
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
 class Kernel:
     """A function compiled serially and in parallel; calling it runs the better one.
 
@@ -163,21 +155,23 @@ class Kernel:
         self._work = work
         self._examples = examples
         self._limit = one_blas_thread if blas else contextlib.nullcontext
-        self._is_input = tuple(
-            not name.startswith(("out", "work")) for name in inspect.signature(function).parameters
-        )
+        self._inputs = [
+            position
+            for position, name in enumerate(inspect.signature(function).parameters)
+            if not name.startswith(("out", "work"))
+        ]
 
     def __call__(self, *args: Any) -> Any:
         """Run on `args`, in parallel where that is safe and pays."""
-        args = self._protect(args)
+        protected = self._protect(args)
         pays = self._work(*args) >= MIN_PARALLEL_WORK
         with self._limit():
             if _forked or not pays or get_num_threads() == 1:
-                return _despite_full_disk(self.serial, *args)
+                return _despite_full_disk(self.serial, *protected)
             if not _parallel_region.acquire(blocking=False):
-                return _despite_full_disk(self.serial, *args)
+                return _despite_full_disk(self.serial, *protected)
             try:
-                return _despite_full_disk(self.parallel, *args)
+                return _despite_full_disk(self.parallel, *protected)
             finally:
                 _parallel_region.release()
 
@@ -189,11 +183,13 @@ class Kernel:
                 if hasattr(function, "compile"):  # a plain function under NUMBA_DISABLE_JIT
                     _despite_full_disk(function.compile, signature)
 
-    def _protect(self, args: tuple) -> tuple:
-        return tuple(
-            _read_only(arg) if is_input and isinstance(arg, np.ndarray) else arg
-            for arg, is_input in zip(args, self._is_input, strict=True)
-        )
+    def _protect(self, args: tuple) -> list:
+        protected = list(args)
+        for position in self._inputs:
+            if isinstance(args[position], np.ndarray):
+                protected[position] = args[position].view()
+                protected[position].setflags(write=False)
+        return protected
 
 
 class _OneBlasThread:
