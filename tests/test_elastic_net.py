@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import config
+from numba.core.errors import TypingError
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import ElasticNet, Lasso
 
@@ -187,6 +189,15 @@ class TestAgainstScikitLearn:
         model = Lasso(0.05, tol=1e-6).fit(X, Y[:, 0])
         assert_allclose(found.coef[0, 0, 0], model.coef_, rtol=0, atol=1e-10)
 
+    def test_ends_where_nothing_changes(self):
+        """Without a tolerance, rounding must not look like a change."""
+        X, y = np.array([[-4.0], [0.0], [0.0]]), np.array([9.0, 4.0, 5.0])
+        found = kernels.elastic_net_folds(
+            X, y[:, np.newaxis], [range(3)], [0.1], [1.0], tol=0.0, fit_intercept=False
+        )
+        model = Lasso(0.1, tol=0.0, fit_intercept=False).fit(X, y)
+        assert found.n_iter.item() == model.n_iter_ == 2
+
 
 def test_optimum():
     """The subgradient holds zero: |xⱼᵀr - l2 wⱼ| ≤ l1, with equality where wⱼ is not zero."""
@@ -198,6 +209,47 @@ def test_optimum():
     assert np.count_nonzero(w) in range(1, 10)
     assert_allclose(gradient[w != 0], 0.06 * np.sign(w[w != 0]), rtol=1e-6)
     assert np.abs(gradient[w == 0]).max() <= 0.06
+
+
+def test_gap_is_that_of_the_coefficients():
+    """Over thousands of sweeps the residuals do not drift away from them."""
+    X, y = load_gasoline(return_X_y=True)
+    X, y = X[:, ::4] - X[:, ::4].mean(axis=0), y - y.mean()
+    l1 = 1e-3 * np.abs(X.T @ y).max()
+    found = kernels.elastic_net_folds(
+        X, y[:, np.newaxis], [range(len(y))], [l1 / len(y)], [1.0],
+        max_iter=30_000, tol=1e-12, fit_intercept=False,
+    )  # fmt: skip
+    gap, _, _ = reference.duality_gap(
+        X.astype(np.longdouble), y, found.coef.ravel(), l1, 0.0, False
+    )
+    assert found.n_iter.item() > 10_000
+    assert_allclose(found.gap.item(), float(gap), rtol=0, atol=0.05 * found.tolerance.item())
+
+
+class TestVectors:
+    """Compiled code adds vectors where Python runs the plain functions."""
+
+    @pytest.mark.parametrize("n", [8, 16, 40])
+    def test_equal_the_plain_functions(self, n):
+        dot = _jit.helper()(lambda c, i, j, k, m, b: module._dot_four(c, i, j, k, m, b))
+        subtract = _jit.helper()(
+            lambda c, i, j, k, m, b: module._subtract_four(c, i, j, k, m, 0.5, -2.0, 3.0, 0.1, b)
+        )
+        rng = np.random.default_rng(n)
+        channels, b = rng.normal(size=(6, n)), rng.normal(size=n)
+        members = np.array([4, 0, 5, 2], dtype=np.uintp)
+        assert_allclose(dot(channels, *members, b), channels[members] @ b, atol=1e-13 * n)
+        left = b - np.array([0.5, -2.0, 3.0, 0.1]) @ channels[members]
+        subtract(channels, *members, b)
+        assert_allclose(b, left, atol=1e-14)
+
+    @pytest.mark.skipif(config.DISABLE_JIT, reason="there is no compiled code")
+    @pytest.mark.parametrize("b", [np.ones(16)[::2], np.ones(8, np.float32)])
+    def test_other_arrays_are_refused(self, b):
+        dot = _jit.helper()(lambda c, i, b: module._dot_four(c, i, i, i, i, b))
+        with pytest.raises(TypingError, match="_dot_four"):
+            dot(np.ones((2, 8)), np.uintp(0), b)
 
 
 class TestNonFinite:

@@ -36,8 +36,8 @@ _GROUP = 4
 #: Samples are padded to a multiple of this, the length of a vector.
 _VECTOR = 8
 
-#: Rows of a group's numbers: one over the curvatures, by how much coefficients shrink, the
-#: channels' lengths, and the channels' products, divided by the curvatures of the second.
+#: Rows of a group's numbers. With s_i = ‖x_i‖² + l2 for channel i: 1 / s_i, by how much
+#: coefficients shrink, ‖x_i‖; and in row `_PRODUCTS` + k the products x_k · x_i / s_i.
 _INVERSE, _THRESHOLD, _LENGTH, _PRODUCTS = 0, 1, 2, 3
 
 #: Channels between the places where residuals are compared with those of the sweep before.
@@ -90,35 +90,37 @@ def _multiply_add(builder, a, b, c):
 
 
 def _loop_over_samples(context, builder, signature, args, starts, step):
-    """Write a loop over the samples of four channels and a vector, `_VECTOR` at a time.
+    """Write a loop over the samples of four channels and one more row, `_VECTOR` at a time.
 
-    `step` gets the vectors' sums so far, those of the channels, the samples' vector and its
-    address; it returns the new sums, which begin with `starts`.
+    The channels are the first argument and their numbers the next four, the row is the last.
+    The number of samples is a positive multiple of `_VECTOR`. `step` gets the sums so far, the
+    channels' vectors, the row's vector and its address; it returns the new sums, which begin
+    with `starts`.
     """
     channels, *members = args[:5]
     matrix = context.make_array(signature.args[0])(context, builder, channels)
     samples = context.make_array(signature.args[-1])(context, builder, args[-1])
     size = builder.extract_value(matrix.shape, 1)
     rows = [builder.gep(matrix.data, [builder.mul(j, size)], inbounds=True) for j in members]
-    before = builder.block
+    entry = builder.block
     body = builder.append_basic_block("samples")
-    after = builder.append_basic_block("after_samples")
+    end = builder.append_basic_block("end_of_samples")
     builder.branch(body)
     builder.position_at_end(body)
     i = builder.phi(size.type)
-    i.add_incoming(size.type(0), before)
+    i.add_incoming(size.type(0), entry)
     sums = [builder.phi(start.type) for start in starts]
     new = step(
         sums, [_load(builder, row, i) for row in rows],
         _load(builder, samples.data, i), _place(builder, samples.data, i),
     )  # fmt: skip
     for each, start, value in zip(sums, starts, new, strict=True):
-        each.add_incoming(start, before)
+        each.add_incoming(start, entry)
         each.add_incoming(value, body)
     following = builder.add(i, size.type(_VECTOR))
     i.add_incoming(following, body)
-    builder.cbranch(builder.icmp_unsigned("<", following, size), body, after)
-    builder.position_at_end(after)
+    builder.cbranch(builder.icmp_unsigned("<", following, size), body, end)
+    builder.position_at_end(end)
     return new
 
 
@@ -133,7 +135,7 @@ def _dot_four_vectors(typing_context, channels, j0, j1, j2, j3, b):
                 for each, row in zip(sums, rows, strict=True)
             ],
         )  # fmt: skip
-        # The lanes of each sum are added in pairs, those of all four at once.
+        # Neighbouring lanes are added, until four are left, those of a, b, c and d.
         even, odd = (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15)
         ab = builder.fadd(_lanes(builder, a, b, *even), _lanes(builder, a, b, *odd))
         cd = builder.fadd(_lanes(builder, c, d, *even), _lanes(builder, c, d, *odd))
@@ -179,8 +181,17 @@ def _subtract_four_vectors(typing_context, channels, j0, j1, j2, j3, f0, f1, f2,
     return types.void(channels, j0, j1, j2, j3, f0, f1, f2, f3, out), write
 
 
+def _are_plain(*arrays):
+    """Return whether numbers of these types of arrays lie one after the other, as doubles."""
+    return all(each.layout == "C" and each.dtype == types.float64 for each in arrays)
+
+
+# Python runs the plain functions; in compiled code the vectors take their place.
 @overload(_dot_four, jit_options={"forceinline": True})
 def _compiled_dot_four(channels, j0, j1, j2, j3, b):
+    if not _are_plain(channels, b):
+        return None
+
     def compiled(channels, j0, j1, j2, j3, b):
         return _dot_four_vectors(channels, j0, j1, j2, j3, b)  # type: ignore[call-arg]
 
@@ -189,6 +200,9 @@ def _compiled_dot_four(channels, j0, j1, j2, j3, b):
 
 @overload(_subtract_four, jit_options={"forceinline": True})
 def _compiled_subtract_four(channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
+    if not _are_plain(channels, out):
+        return None
+
     def compiled(channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
         _subtract_four_vectors(  # type: ignore[call-arg]
             channels, j0, j1, j2, j3, f0, f1, f2, f3, out
@@ -198,10 +212,10 @@ def _compiled_subtract_four(channels, j0, j1, j2, j3, f0, f1, f2, f3, out):
 
 
 @helper()
-def _clipped(value, threshold, positive):
-    """Return the part of `value` that shrinking by `threshold` takes away."""
+def _shrunk(value, threshold, positive):
+    """Return `value` moved towards zero by `threshold`, at most to zero."""
     low = -np.inf if positive else -threshold
-    return min(max(value, low), threshold)
+    return value - min(max(value, low), threshold)
 
 
 @helper()
@@ -365,30 +379,30 @@ def _sweep(
             distance = ((1.0 - _MARGIN) * l1 - inner) / longest
             out_limits[f // _GROUP] = moved + (distance - (travelled - moved))
             continue
-        # What a coefficient would be without the penalty `t`, less `s`; it changes by `d`.
+        # `t` is the coefficient without the absolute penalty, `n` the new one, `d` its change.
         t0 = t0 * inverse[0] + w0 * product0[0]
         t1 = t1 * inverse[1] + w1 * product1[1]
         t2 = t2 * inverse[2] + w2 * product2[2]
         t3 = t3 * inverse[3] + w3 * product3[3]
-        s0 = _clipped(t0, threshold[0], positive)
-        d0 = (t0 - w0) - s0
+        n0 = _shrunk(t0, threshold[0], positive)
+        d0 = n0 - w0
         t1 -= d0 * product0[1]
         t2 -= d0 * product0[2]
         t3 -= d0 * product0[3]
-        s1 = _clipped(t1, threshold[1], positive)
-        d1 = (t1 - w1) - s1
+        n1 = _shrunk(t1, threshold[1], positive)
+        d1 = n1 - w1
         t2 -= d1 * product1[2]
         t3 -= d1 * product1[3]
-        s2 = _clipped(t2, threshold[2], positive)
-        d2 = (t2 - w2) - s2
+        n2 = _shrunk(t2, threshold[2], positive)
+        d2 = n2 - w2
         t3 -= d2 * product2[3]
-        s3 = _clipped(t3, threshold[3], positive)
-        d3 = (t3 - w3) - s3
-        outw[j0] = t0 - s0
-        outw[j1] = t1 - s1
-        outw[j2] = t2 - s2
-        outw[j3] = t3 - s3
-        largest = max(largest, _largest(outw[j0], outw[j1], outw[j2], outw[j3], False))
+        n3 = _shrunk(t3, threshold[3], positive)
+        d3 = n3 - w3
+        outw[j0] = n0
+        outw[j1] = n1
+        outw[j2] = n2
+        outw[j3] = n3
+        largest = max(largest, _largest(n0, n1, n2, n3, False))
         change = max(change, _largest(d0, d1, d2, d3, False))
         _subtract_four(channels, j0, j1, j2, j3, d0, d1, d2, d3, out_residuals)
         travelled += (abs(d0) * length[0] + abs(d1) * length[1]) + (
@@ -511,7 +525,7 @@ def _descend_folds(
 
 
 def _aligned(*shape):
-    """Return an empty array that begins where a vector of the processor's does."""
+    """Return an empty array that begins where a line of the cache does: vectors load faster."""
     size = math.prod(shape)
     memory = np.empty(size + _VECTOR)
     start = -memory.ctypes.data // memory.itemsize % _VECTOR
