@@ -1,7 +1,7 @@
 """Files that are whole or not there."""
 
 import contextlib
-import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,18 +12,24 @@ def check_place(path: Path) -> None:
     """Raise an error if there can be no file of this name."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder. Name a file in it.")
-    if not path.parent.is_dir():
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path} is a device or a pipe, no file. Name a file.")
+    folder = path.resolve().parent
+    if not folder.is_dir():
         raise NotADirectoryError(
-            f"{path} cannot be written: there is no folder {path.parent}. Create it first."
+            f"{path} cannot be written: there is no folder {folder}. Create it first."
         )
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a path to write to; it takes the place of `path` if the block succeeds."""
-    path = Path(path)
-    check_place(path)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Give a path to write to; it takes the place of `path` if the block succeeds.
+
+    Where `path` is a link, it takes the place of the file that the link points at.
+    """
+    check_place(Path(path))
+    path = Path(path).resolve()
+    staged = path.with_name(f".{secrets.token_hex(8)}.part")  # short: a name has a longest length
     try:
         yield staged
         staged.replace(path)

@@ -7,7 +7,7 @@ import functools
 import itertools
 import re
 import warnings
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,14 +64,25 @@ class Cells:
 
 def _first_lines(path: Path, separator: str) -> list[int]:
     """Return the lines on which the header and the rows of a file begin."""
-    lines, last = [], 0
+    lines: list[int] = []
+    text: list[str] = []  # of one row
+    last = 0
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=separator)
+        reader = csv.reader(_kept(file, text), delimiter=separator)
         for row in reader:
-            if len(row) > 1 or "".join(row).strip():  # pandas leaves out blank lines
+            # pandas leaves out lines of spaces and tabs, but no other blanks and no "".
+            if len(row) > 1 or "".join(text).strip(" \t\r\n"):
                 lines.append(last + 1)
             last = reader.line_num
+            text.clear()
     return lines
+
+
+def _kept(lines: Iterable[str], kept: list[str]) -> Iterator[str]:
+    """Give the lines, and append each to `kept`."""
+    for line in lines:
+        kept.append(line)
+        yield line
 
 
 def read_cells(path: Path) -> Cells:

@@ -501,7 +501,28 @@ def test_an_empty_file_is_no_journal_to_go_on_with(table_file, tmp_path, capsys)
     journal = tmp_path / "search.journal"
     journal.touch()
     command = search(table_file, tmp_path / "out", "--journal", journal, "--resume")
-    refuse(capsys, tmp_path, command, "is empty, so there is no search to go on with.")
+    refuse(capsys, tmp_path, command, "is empty. Name the one that the search wrote, or leave out")
+
+
+@pytest.mark.usefixtures("no_report")
+def test_an_empty_file_becomes_a_journal(monkeypatch, table_file, tmp_path, capsys):
+    journal = tmp_path / "search.journal"
+    journal.touch()
+    command = search(table_file, tmp_path / "out", "--journal", journal)
+    with monkeypatch.context() as patch:
+        patch.setattr(SpectralSearchCV, "fit", fail(KeyboardInterrupt))
+        assert main(command) == 130
+    assert f"To go on: spectral-fast {shlex.join(command)}\n" in capsys.readouterr().err
+    assert main(command) == 0
+    assert main(["journal", "show", str(journal)]) == 0
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_what_is_no_journal_is_not_gone_on_with(table_file, tmp_path, capsys, resume):
+    command = search(table_file, tmp_path / "out", *resume, "--journal")
+    refuse(capsys, tmp_path, [*command, str(table_file)], "is not a journal")
+    message = "is a folder or a device, no file. Name a journal, or a new file."
+    refuse(capsys, tmp_path, [*command, str(tmp_path)], message)
 
 
 def test_output_that_is_a_file_or_the_input(monkeypatch, table_file, tmp_path, capsys):
@@ -779,8 +800,6 @@ def test_a_journal_that_is_none(table_file, tmp_path, capsys):
     command = search(table_file, tmp_path / "out")
     own = str(tmp_path / "out" / "results.csv")
     refuse(capsys, tmp_path, [*command, "--journal", own], "is a file of results. Choose another")
-    options = ["--journal", str(table_file), "--resume"]
-    refuse(capsys, tmp_path, [*command, *options], "is not a journal")
     refuse(capsys, tmp_path, ["journal", "show", str(tmp_path / "none")], "does not exist")
 
 

@@ -245,6 +245,10 @@ def test_models_of_either_load_with_and_without_the_patch():
         assert_array_equal(loaded.predict(X), theirs.predict(X))
         assert type(pickle.loads(new)) is type(ours)
         assert type(clone(ours)) is type(ours)
+        older = pickle.dumps(theirs)  # a model that was there before the patch
+        assert_array_equal(pickle.loads(older).predict(X), theirs.predict(X))
+    assert type(pickle.loads(older)) is original
+    assert pickle.dumps(theirs) == old
     for data in (new, pickle.dumps(ours)):  # one of them written after the patch
         loaded = pickle.loads(data)
         assert type(loaded) is original
@@ -320,5 +324,17 @@ def test_a_program_that_cannot_be_patched_is_not_run(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: 'spectral_predict' cannot be patched")
     assert done.stdout == ""
-    done = run("sklearn", cwd=tmp_path)
-    assert "name the program" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name the program"),
+        (["none.py"], "there is no script none.py"),
+        (["--quirks", "fix", "program.py"], "--quirks belongs before the target"),
+    ],
+)
+def test_a_program_that_is_not_there_is_an_error(tmp_path, arguments, message):
+    done = run("sklearn", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr

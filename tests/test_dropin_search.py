@@ -12,6 +12,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score, root_mean_squared_error
 from sklearn.model_selection import KFold
 from sklearn.svm import SVR
+from threadpoolctl import threadpool_info
 
 from spectral_fast import cross_decomposition, dropin
 from spectral_fast.datasets import load_gasoline
@@ -306,6 +307,10 @@ def test_an_error_in_the_callback_ends_the_search():
         standin.load("search").run_search(X, y, "regression", progress_callback=stop, **SMALL)
 
 
+def blas_threads():
+    return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+
 class TestPool:
     def test_a_task_shares_its_items_with_free_threads(self):
         """Each of two items waits for the other, so that one thread could not do both."""
@@ -346,6 +351,53 @@ class TestPool:
         with pool:
             assert [*pool.finished(wait=True)] == [None] * 4
         assert sorted(met[:2]) == sorted(met[2:]) == ["keeps", "leaves"]
+
+    def test_one_thread_takes_the_most_urgent_of_all(self):
+        done = []
+        with mock.patch("joblib.cpu_count", return_value=1):
+            pool = Pool()
+        for urgency, keeps in enumerate([False, True, False, True]):
+            pool.submit((urgency,), done.append, urgency, keeps_lock=keeps)
+        with pool:
+            list(pool.finished(wait=True))
+        assert done == [0, 1, 2, 3]
+
+    def test_items_are_left_when_the_search_ends(self):
+        begun, go_on = threading.Event(), threading.Event()
+        done = []
+
+        def item(k):
+            begun.set()
+            go_on.wait(60)
+            done.append(k)
+
+        with mock.patch("joblib.cpu_count", return_value=1):
+            pool = Pool()
+        pool.submit((0,), pool.map, item, range(100))
+        with pool:
+            begun.wait(60)
+            threading.Timer(0.1, go_on.set).start()  # the end of the block waits for this item
+        assert done == [0]
+
+    def test_a_thread_that_cannot_start_leaves_nothing_behind(self):
+        start, before = threading.Thread.start, blas_threads()
+        threads = threading.active_count()
+
+        def fail(thread):
+            if thread is pool._threads[1]:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        with mock.patch("joblib.cpu_count", return_value=2):
+            pool = Pool()
+        with (
+            mock.patch("threading.Thread.start", fail),
+            pytest.raises(RuntimeError, match="start"),
+            pool,
+        ):
+            pass
+        assert threading.active_count() == threads
+        assert blas_threads() == before
 
     def test_an_error_of_an_item_is_that_of_the_task(self):
         with Pool() as pool:

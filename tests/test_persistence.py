@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import os
 import re
 import zipfile
 
@@ -283,8 +284,41 @@ def test_a_place_where_no_file_can_be(model_file, monkeypatch):
     monkeypatch.chdir(model_file.parent)
     with pytest.raises(IsADirectoryError, match=r"^\. is a folder. Name a file in it\.$"):
         save(".")
-    with pytest.raises(NotADirectoryError, match=r"there is no folder new\. Create it"):
+    with pytest.raises(NotADirectoryError, match=r"there is no folder .*new\. Create it"):
         save("new/fat.spectral")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are of POSIX")
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(FileExistsError, match=r"pipe is a device or a pipe, no file\. Name a file"):
+        save(path)
+    assert path.is_fifo()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["old", None])
+def test_a_link_goes_on_to_point_at_the_file(tmp_path, text):
+    link, path = tmp_path / "link.spectral", tmp_path / "models" / "fat.spectral"
+    try:
+        link.symlink_to(path)
+    except OSError:
+        pytest.skip("links need a right that is missing here")
+    with pytest.raises(NotADirectoryError, match=r"there is no folder .*models\. Create it"):
+        save(link)
+    path.parent.mkdir()
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    save(link)
+    assert link.is_symlink()
+    assert load_model(path).meta["target"] == "Fett µ"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_name_of_full_length(tmp_path):
+    path = save(tmp_path / f"{'f' * 246}.spectral")
+    assert load_model(path).meta["target"] == "Fett µ"
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):

@@ -332,6 +332,19 @@ def test_text_is_pointed_out():
         quick().fit(X, ["low", "high"] * 10)
 
 
+def test_text_that_can_be_read_as_numbers_is_not_pointed_out():
+    X, y = small()
+    frame = pd.DataFrame(X, columns=[str(850 + i) for i in range(X.shape[1])]).astype(object)
+    frame["850"] = pd.array([pd.NA, *range(19)], dtype="Int64")
+    y_text = np.array(["<0.1", *y[1:]], dtype=object)
+    for spectra in (frame, X.astype(object), X.astype(str)):
+        with pytest.raises(ValueError, match=r"y must hold numbers; it holds text"):
+            quick().fit(spectra, y_text)
+    frame["853"] = "n.d."
+    with pytest.raises(ValueError, match=r"X must hold .* in column '853'\."):
+        quick().fit(frame, y)
+
+
 def test_a_journal_is_of_one_grouping(tmp_path):
     X, y = small()
     groups = np.arange(20) // 4

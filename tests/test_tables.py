@@ -289,6 +289,17 @@ def test_bad_tables(write, text, message):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u3000", "\x0c", '""', '"\n"', ' ""'])
+def test_a_row_with_a_blank_cell_counts_as_a_row(write, blank):
+    last = 4 + blank.count("\n")
+    path = write(f"fat,850,852\n1,1,2\n{blank}\n2,2,x\n")
+    with pytest.raises(ValueError, match=f"'x' in line {last}, column '852'"):
+        read_table(path)
+    path = write(f"fat,850,852\n1,1,2\n{blank}\n2,2,x\n \t\n3,2,y\n")
+    with pytest.raises(ValueError, match=f"'x' in line {last}, .*'y' in line {last + 2}, column"):
+        read_table(path)
+
+
 def test_rows_of_parquet_are_counted_from_0(tmp_path):
     pytest.importorskip("pyarrow")
     path = tmp_path / "table.parquet"

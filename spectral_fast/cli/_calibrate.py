@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spectral_fast.model_selection import SpectralSearchCV
     from spectral_fast.tables import SpectralTable
 
-__all__ = ["OUTPUTS", "Subject", "add_jobs", "add_output", "calibrate"]
+__all__ = ["OUTPUTS", "Subject", "add_jobs", "add_output", "calibrate", "is_new"]
 
 _DASK_SECONDS = 10
 
@@ -96,6 +96,11 @@ def _way_on(arguments: argparse.Namespace) -> Iterator[None]:
     except KeyboardInterrupt:
         print(f"\n{_how_to_go_on(arguments)}".rstrip(), file=sys.stderr)
         raise
+
+
+def is_new(journal: Path) -> bool:
+    """Whether a search would begin this journal: there is no such file, or it is empty."""
+    return not journal.exists() or (journal.is_file() and journal.stat().st_size == 0)
 
 
 @contextlib.contextmanager
@@ -176,6 +181,5 @@ def _how_to_go_on(arguments: argparse.Namespace) -> str:
         return ""
     if arguments.journal is None:
         return "With --journal FILE a search can go on where it was ended."
-    begun = arguments.journal.exists() and not arguments.resume
-    resume = " --resume" if begun else ""
+    resume = "" if arguments.resume or is_new(arguments.journal) else " --resume"
     return f"To go on: {arguments.command_line}{resume}"

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spectral_fast.cli._calibrate import OUTPUTS, Subject, add_jobs, add_output, calibrate
+from spectral_fast.cli._calibrate import (
+    OUTPUTS,
+    Subject,
+    add_jobs,
+    add_output,
+    calibrate,
+    is_new,
+)
 from spectral_fast.cli._inputs import (
     Commands,
     check_not_input,
@@ -262,21 +269,27 @@ def _check_files(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--journal {journal} is a file of results. Choose another name.")
     if arguments.resume and journal is None:
         raise ValueError("--resume needs the journal to go on with. Name it with --journal.")
-    if arguments.resume and not journal.exists():
-        raise FileNotFoundError(
-            f"--resume: the journal {journal} does not exist. Name the one that the search "
-            "wrote, or leave out --resume to begin."
-        )
-    if arguments.resume and journal.is_file() and journal.stat().st_size == 0:
+    if journal is not None:
+        _check_journal(journal, resume=arguments.resume)
+
+
+def _check_journal(journal: Path, *, resume: bool) -> None:
+    """Refuse what is no journal, and a search in it unless that is to go on."""
+    from spectral_fast.model_selection._journal import describe_journal
+
+    if resume and is_new(journal):
+        fault = "is empty" if journal.exists() else "does not exist"
         raise ValueError(
-            f"--resume: the journal {journal} is empty, so there is no search to go on with. Name "
-            "the one that the search wrote, or delete this one and leave out --resume."
+            f"--resume: the journal {journal} {fault}. Name the one that the search wrote, or "
+            "leave out --resume to begin."
         )
-    if journal is not None and journal.exists() and not arguments.resume:
-        raise FileExistsError(
-            f"--journal {journal} exists. Add --resume to go on with its search, or name "
-            "another file to begin anew."
-        )
+    if not is_new(journal):
+        describe_journal(journal)  # raises an error that tells what is no journal
+        if not resume:
+            raise FileExistsError(
+                f"--journal {journal} exists. Add --resume to go on with its search, or name "
+                "another file to begin anew."
+            )
 
 
 def _check_folds(option: str, count: int | None, file: Path, table: "SpectralTable") -> None:

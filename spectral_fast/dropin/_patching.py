@@ -1,5 +1,6 @@
 """Put replacements in the place of an application's functions and classes, and take them back."""
 
+import copyreg
 import importlib
 import inspect
 import sys
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from spectral_fast.dropin._pickling import reduced
 from spectral_fast.dropin._targets import TARGETS, check_choice, load
 
 __all__ = ["Replacement", "patch", "patched", "status", "unpatch"]
@@ -71,12 +73,13 @@ def patch(target: str, *, quirks: str = "keep") -> None:
     Raises
     ------
     ValueError
-        If there is no such target, or no such choice of `quirks`.
+        If there is no such target, or no such choice of `quirks`; all stays as it is.
     ImportError
-        If the application cannot be imported, or its version lacks a function or class.
+        If the application cannot be imported, or its version lacks a function or class. It is
+        not patched then.
     TypeError
-        If a signature in its version is not the one that the replacement knows.
-        After any of these errors the target is not patched.
+        If a signature in its version is not the one that the replacement knows. It is not
+        patched then.
 
     See Also
     --------
@@ -85,20 +88,23 @@ def patch(target: str, *, quirks: str = "keep") -> None:
     Examples
     --------
     >>> import sklearn.cross_decomposition
-    >>> import spectral_fast.dropin as dropin
-    >>> original = sklearn.cross_decomposition.PLSRegression
+    >>> from spectral_fast import cross_decomposition, dropin
+    >>> ours = cross_decomposition.PLSRegression
     >>> dropin.patch("sklearn")
-    >>> sklearn.cross_decomposition.PLSRegression is original
-    False
-    >>> dropin.unpatch("sklearn")
-    >>> sklearn.cross_decomposition.PLSRegression is original
+    >>> issubclass(sklearn.cross_decomposition.PLSRegression, ours)
     True
+    >>> dropin.unpatch("sklearn")
+    >>> issubclass(sklearn.cross_decomposition.PLSRegression, ours)
+    False
     """
     with _lock:
         replacements = load(target, quirks)
         unpatch(target)
         swaps = _checked(target, replacements)
         _rebind({id(each.original): each.replacement for each in swaps})
+        for each in swaps:
+            if isinstance(each.original, type):
+                copyreg.pickle(each.original, reduced)  # objects that were made before
         _patches[target] = _Patch(quirks, swaps)
 
 
@@ -130,11 +136,15 @@ def unpatch(target: str) -> None:
         if target in _patches:
             swaps = _patches.pop(target).swaps
             _rebind({id(each.replacement): each.original for each in swaps})
+            for each in swaps:
+                copyreg.dispatch_table.pop(each.original, None)
 
 
 @contextmanager
 def patched(target: str, *, quirks: str = "keep") -> Iterator[None]:
     """Patch for the length of a ``with`` block; then all is as it was before.
+
+    The patch holds for all threads; blocks of several threads must lie inside each other.
 
     Parameters
     ----------
@@ -185,7 +195,7 @@ def status() -> list[Replacement]:
         ]
         places: dict[int, list[str]] = {id(swap.replacement): [] for *_, swap in swaps}
         for module, namespace in _namespaces():
-            for name, value in namespace.items():
+            for name, value in list(namespace.items()):
                 if id(value) in places:
                     places[id(value)].append(f"{module}.{name}")
     return [

@@ -4,7 +4,18 @@ import copyreg
 import importlib
 from typing import Any
 
-__all__ = ["StandIn"]
+__all__ = ["StandIn", "reduced"]
+
+
+def reduced(instance: Any) -> tuple[Any, ...]:
+    """Return what a pickle holds of an object, its class by the name alone.
+
+    Whichever class has the name now: pickle refuses any other one.
+    """
+    cls = type(instance)
+    named = getattr(importlib.import_module(cls.__module__), cls.__name__)
+    reconstruct = copyreg._reconstructor  # type: ignore[attr-defined]
+    return reconstruct, (named, object, None), instance.__getstate__()
 
 
 class StandIn:
@@ -16,10 +27,6 @@ class StandIn:
     """
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        cls = type(self)
-        if StandIn not in cls.__bases__:
+        if StandIn not in type(self).__bases__:
             return super().__reduce_ex__(protocol)
-        # Whichever class has the name now: pickle refuses any other one.
-        named = getattr(importlib.import_module(cls.__module__), cls.__name__)
-        reconstruct = copyreg._reconstructor  # type: ignore[attr-defined]
-        return reconstruct, (named, object, None), self.__getstate__()
+        return reduced(self)

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -71,20 +71,28 @@ def check_data(search: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _about_text(X: Any) -> str:
-    """Say where the spectra or the reference values are text."""
-    frame = X.select_dtypes(exclude=["number", "bool"]) if hasattr(X, "select_dtypes") else None
-    if frame is not None and len(frame.columns):
+    """Say where the spectra or the reference values are text that is no number."""
+    if _holds_numbers(X):
         return (
-            f"X must hold numbers; it has text in {listed(map(repr, frame.columns), 'column')}. "
-            "Leave out what is no channel, or read the file by `spectral_fast.tables.read_table`, "
-            "which does."
+            "y must hold numbers; it holds text. Correct the values, or, if they are classes, use "
+            '`task="classification"`.'
         )
-    if np.asarray(X).dtype.kind in "OU":
+    if not hasattr(X, "items"):
         return "X must hold numbers; it holds text. Leave out what is no channel."
+    columns = [repr(name) for name, column in X.items() if not _holds_numbers(column)]
     return (
-        "y must hold numbers; it holds text. Correct the values, or, if they are classes, use "
-        '`task="classification"`.'
+        f"X must hold numbers; it has text in {listed(columns, 'column')}. Leave out what is no "
+        "channel, or read the file by `spectral_fast.tables.read_table`, which does."
     )
+
+
+def _holds_numbers(values: Any) -> bool:
+    """Whether values are numbers, or can be converted; missing ones are."""
+    try:
+        check_array(values, dtype=np.float64, ensure_2d=False, ensure_all_finite=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def in_double(X: Any) -> Any:

@@ -30,22 +30,28 @@ class Pool:
         self._finished: queue.SimpleQueue = queue.SimpleQueue()
         self._n_open = 0
         self._threads = [
-            threading.Thread(target=self._work, args=(number == 0,), daemon=True)
+            threading.Thread(target=self._work, args=(number == 0,))
             for number in range(joblib.cpu_count())
         ]
 
     def __enter__(self) -> "Pool":
-        # Before the threads, each of which gives back what it finds.
-        kernels.one_blas_thread().__enter__()
-        for each in self._threads:
-            each.start()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(kernels.one_blas_thread())
+            stack.callback(self._end)
+            for each in self._threads:
+                each.start()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        self._stack.close()
+
+    def _end(self) -> None:
+        """Let each thread finish the fit that it is at."""
         self._tasks.close()
         for each in self._threads:
-            each.join()
-        kernels.one_blas_thread().__exit__(*exception)
+            if each.ident is not None:  # it was started
+                each.join()
 
     def submit(
         self, priority: tuple, function: Callable, *arguments: Any, keeps_lock: bool = False
@@ -56,7 +62,9 @@ class Pool:
         """
         self._n_open += 1
         self._tasks.put(
-            priority, lambda: self._finished.put(_outcome(function, *arguments)), keeps_lock
+            priority,
+            lambda: self._finished.put(_outcome(function, *arguments)),
+            keeps_lock and len(self._threads) > 1,
         )
 
     def finished(self, wait: bool) -> Iterator[Any]:
@@ -67,55 +75,69 @@ class Pool:
             yield _result(outcome)
 
     def map(self, function: Callable, items: Sequence[Any]) -> list[Any]:
-        """Return what a function gives for each item, by this task and threads that are free."""
+        """Return what a function gives for each item, by this task and threads that are free.
+
+        Where the search has ended meanwhile, so does the task.
+        """
         left = deque(enumerate(items))
         done: queue.SimpleQueue = queue.SimpleQueue()
 
         def help_out() -> None:
             with contextlib.suppress(IndexError):
-                while True:
+                while not self._tasks.is_closed:
                     k, item = left.popleft()
                     done.put((k, _outcome(function, item)))
 
         for _ in range(min(len(items), len(self._threads)) - 1):
             self._tasks.put((-1,), help_out, keeps_lock=False)
         help_out()
+        if left:
+            raise _Ended
         outcomes = dict(done.get() for _ in items)
         return [_result(outcomes[k]) for k in range(len(items))]
 
     def _work(self, prefers_lock: bool) -> None:
-        with one_thread():
+        # The last one to leave gives BLAS its threads back, also where nobody waits for it.
+        with kernels.one_blas_thread(), one_thread():
             while (task := self._tasks.get(prefers_lock)) is not None:
                 task()
 
 
+class _Ended(BaseException):
+    """Ends a task whose result nobody waits for; no model's failure."""
+
+
 class _Tasks:
-    """What the threads have to do, the most urgent first, by whether it keeps Python's lock."""
+    """What the threads have to do, the most urgent first, by whether it keeps Python's lock.
+
+    The thread that is interrupted by the user puts tasks and closes; it takes no lock that it
+    could then leave without giving it back.
+    """
 
     def __init__(self) -> None:
         self._heaps: dict[bool, list] = {False: [], True: []}
         self._numbers = itertools.count()
-        self._changed = threading.Condition()
-        self._is_closed = False
+        self._ready: queue.SimpleQueue = queue.SimpleQueue()  # as many items as there are tasks
+        self._taking = threading.Lock()
+        self.is_closed = False
 
     def put(self, priority: tuple, task: Callable, keeps_lock: bool) -> None:
-        with self._changed:
-            heapq.heappush(self._heaps[keeps_lock], (priority, next(self._numbers), task))
-            self._changed.notify()
+        heapq.heappush(self._heaps[keeps_lock], (priority, next(self._numbers), task))
+        self._ready.put(None)
 
     def get(self, prefers_lock: bool) -> Callable | None:
         """Return a task of the preferred kind, or else of the other; None at the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or any(self._heaps.values()))
-            if self._is_closed:
-                return None
+        self._ready.get()
+        if self.is_closed:
+            self._ready.put(None)  # for the next thread
+            return None
+        with self._taking:
             heap = self._heaps[prefers_lock] or self._heaps[not prefers_lock]
             return heapq.heappop(heap)[-1]
 
     def close(self) -> None:
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
+        self.is_closed = True
+        self._ready.put(None)
 
 
 def _outcome(function: Callable, *arguments: Any) -> Any:
