@@ -14,11 +14,11 @@ def check_place(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder. Name a file in it.")
     if path.exists() and not path.is_file():
         raise FileExistsError(f"{path} is a device or a pipe, no file. Name a file.")
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise NotADirectoryError(
-            f"{path} cannot be written: there is no folder {folder}. Create it first."
-        )
+    for folder in (path.parent, path.resolve().parent):  # the second is that of a link's target
+        if not folder.is_dir():
+            raise NotADirectoryError(
+                f"{path} cannot be written: there is no folder {folder}. Create it first."
+            )
 
 
 @contextlib.contextmanager

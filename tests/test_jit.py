@@ -159,7 +159,7 @@ class TestInputs:
         assert len(kernels.snv.serial.signatures) == before
 
     def test_wrong_number_of_arguments(self):
-        with pytest.raises(TypeError, match="argument"):
+        with pytest.raises(ValueError, match="zip"):
             kernels.snv(X)
 
 

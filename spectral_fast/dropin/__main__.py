@@ -30,15 +30,15 @@ def main(arguments: list[str] | None = None) -> None:
     program = given.program[is_module:]
     if not program:
         parser.error("name the program: -m MODULE, or the path of a script")
-
-    if not is_module and program[0].startswith("-"):
-        parser.error(f"{program[0]} belongs before the target")
-    if not is_module and not Path(program[0]).exists():
-        parser.error(f"there is no script {program[0]}")
+    if not is_module:
+        if program[0].startswith("-"):
+            parser.error(f"{program[0]} belongs before the target")
+        if not Path(program[0]).exists():
+            parser.error(f"there is no script {program[0]}")
+        if not sys.flags.safe_path:
+            sys.path[0] = str(Path(program[0]).resolve().parent)
 
     sys.argv = program
-    if not is_module and not sys.flags.safe_path:
-        sys.path[0] = str(Path(program[0]).resolve().parent)
     try:
         patch(given.target, quirks=given.quirks)
     except (ImportError, TypeError) as error:

@@ -155,10 +155,8 @@ class Kernel:
         self._work = work
         self._examples = examples
         self._limit = one_blas_thread if blas else contextlib.nullcontext
-        self._inputs = [
-            position
-            for position, name in enumerate(inspect.signature(function).parameters)
-            if not name.startswith(("out", "work"))
+        self._is_input = [
+            not name.startswith(("out", "work")) for name in inspect.signature(function).parameters
         ]
 
     def __call__(self, *args: Any) -> Any:
@@ -185,9 +183,9 @@ class Kernel:
 
     def _protect(self, args: tuple) -> list:
         protected = list(args)
-        for position in self._inputs:
-            if isinstance(args[position], np.ndarray):
-                protected[position] = args[position].view()
+        for position, (arg, is_input) in enumerate(zip(args, self._is_input, strict=True)):
+            if is_input and isinstance(arg, np.ndarray):
+                protected[position] = arg.view()
                 protected[position].setflags(write=False)
         return protected
 
